@@ -41,12 +41,16 @@ def wilson(successes: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple[Flo
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference with its interval and two-sided p-value; scalars or arrays of one shape, nan where undefined."""
+    """A difference with its interval and two-sided p-value, arrays of one shape; nan where undefined.
+
+    `is_exact` marks the places where an exact test stood in for Welch's.
+    """
 
     difference: Floats
     low: Floats
     high: Floats
     p_value: Floats
+    is_exact: NDArray[np.bool_] | bool = False
 
 
 def welch(
@@ -98,7 +102,7 @@ def difference_of_shares(
         for place in np.argwhere(small):
             at = tuple(place)
             p_value[at] = fisher(int(a[at]), int(n[at]), int(b[at]), int(m[at]))
-    return Difference(found.difference, low, high, p_value)
+    return Difference(found.difference, low, high, p_value, small)
 
 
 def expected_minimum(successes: ArrayLike, n: ArrayLike, other_successes: ArrayLike, other_n: ArrayLike) -> Floats:
