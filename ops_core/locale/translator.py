@@ -151,7 +151,9 @@ class Translator:
 
     def month(self, day: dt.date) -> str:
         """The month of a day: Sep 2026, 2026年9月."""
-        return self._unbroken(format_date(day, "MMM yyyy" if self.language == "en" else "yyyy年M月", locale=self._locale))
+        return self._unbroken(
+            format_date(day, "MMM yyyy" if self.language == "en" else "yyyy年M月", locale=self._locale)
+        )
 
     def date_range(self, first: dt.date, last: dt.date, year: bool = False) -> str:
         """Two inclusive days: 7–13 Sep, 9月7日至13日."""

@@ -95,5 +95,3 @@ def _utc_us(moment: dt.datetime, rules: TimeRules) -> int:
 
 def _text(moment: dt.datetime) -> str:
     return moment.date().isoformat() if moment.time() == dt.time() and not moment.tzinfo else moment.isoformat(" ")
-
-

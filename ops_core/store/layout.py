@@ -1,0 +1,162 @@
+"""Physical layout: how rows are laid down so that questions are a few contiguous reads.
+
+An import appends one run of events sorted by (event_code, user_key, occurred_at). Derived tables (`users`,
+`user_days`, `event_volumes`) are kept in the same transaction.
+
+Every function works on the cursor of a running `Store.write()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+
+from ops_core.model.time import TimeRules
+from ops_core.store.schema import PROPERTY_TYPES, Column, quote, quoted_list
+from ops_core.store.store import utc_datetime
+
+
+def add_columns(cursor: duckdb.DuckDBPyConnection, scope: str, wanted: dict[str, str]) -> list[Column]:
+    """Columns for the wanted properties (name → type), new ones added; a known name keeps its type or becomes text.
+
+    Scope is `user` or `event`.
+    """
+    tables = {"user": ("user_records", "users"), "event": ("events",)}[scope]
+    rows = cursor.execute(
+        "SELECT name, column_name, type FROM properties WHERE scope = $scope", {"scope": scope}
+    ).fetchall()
+    known = {name: Column(scope, name, column_name, kind) for name, column_name, kind in rows}
+    for name, kind in wanted.items():
+        if name in known:
+            if known[name].type != kind and known[name].type != "text":
+                _retype(cursor, tables, known[name])
+                known[name] = Column(scope, name, known[name].column_name, "text")
+            continue
+        column = Column(scope, name, f"p{len(known) + 1}", kind)
+        for table in tables:
+            _alter(cursor, "ALTER TABLE {table} ADD COLUMN {column} {type}", table, column.column_name, kind)
+        cursor.execute(
+            "INSERT INTO properties VALUES ($scope, $name, $column_name, $type)",
+            {"scope": scope, "name": name, "column_name": column.column_name, "type": kind},
+        )
+        known[name] = column
+    return [known[name] for name in wanted]
+
+
+def append_events(cursor: duckdb.DuckDBPyConnection, batch_id: int, columns: Sequence[Column] = ()) -> None:
+    """Lay down the rows of the temp table `incoming_events` as one sorted run of a batch.
+
+    The table has `user_id, event, occurred_at, value, event_id` and one column `p…` per property.
+    """
+    add_user_keys(cursor, "incoming_events")
+    cursor.execute(
+        """
+        INSERT INTO event_names
+        SELECT (coalesce((SELECT max(event_code) + 1 FROM event_names), 0) + row_number() OVER (ORDER BY event) - 1)
+               ::USMALLINT, event, false, true
+        FROM (SELECT DISTINCT event FROM incoming_events WHERE event NOT IN (SELECT name FROM event_names))
+        """
+    )
+    names = [column.column_name for column in columns]
+    statement = """
+        INSERT INTO events (event_code, user_key, occurred_at, value, event_id, batch_id {columns})
+        SELECT event_names.event_code, user_keys.user_key, occurred_at, value, event_id, $batch_id {columns}
+        FROM incoming_events
+        JOIN user_keys USING (user_id)
+        JOIN event_names ON event_names.name = incoming_events.event
+        ORDER BY 1, 2, 3
+    """
+    cursor.execute(statement.replace("{columns}", quoted_list(names)), {"batch_id": batch_id})
+
+
+def add_user_keys(cursor: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Dense keys for the users of a temp table (column `user_id`) that have none yet."""
+    statement = """
+        INSERT INTO user_keys
+        SELECT (coalesce((SELECT max(user_key) + 1 FROM user_keys), 0) + row_number() OVER (ORDER BY user_id) - 1)
+               ::INTEGER, user_id
+        FROM (SELECT DISTINCT user_id FROM {table} ANTI JOIN user_keys USING (user_id))
+    """
+    cursor.execute(statement.replace("{table}", quote(table)))
+
+
+def rebuild_users(cursor: duckdb.DuckDBPyConnection, rules: TimeRules) -> None:
+    """One row per known user from user records (the latest batch wins, value by value) and events.
+
+    A user without sign-up time whose first event falls on the first local day of the data is left-censored.
+    """
+    columns = [row[0] for row in cursor.execute("SELECT column_name FROM properties WHERE scope = 'user'").fetchall()]
+    first = cursor.execute("SELECT epoch_us(min(occurred_at)) FROM events").fetchone()[0]
+    censored_until = 0 if first is None else rules.day_start_us(int(rules.local_days([first])[0]) + 1)
+    latest = "".join(f", max_by({quote(name)}, batch_id) AS {quote(name)}" for name in columns)
+    cursor.execute("DELETE FROM users")
+    statement = """
+        INSERT INTO users (user_key, user_id, signup_at, first_seen_at, is_left_censored, first_event_at,
+                           last_event_at, n_events {columns})
+        SELECT user_key, user_id, signup_at, coalesce(signup_at, first_event_at),
+               signup_at IS NULL AND coalesce(first_event_at < $censored_until, false),
+               first_event_at, last_event_at, coalesce(n_events, 0) {columns}
+        FROM user_keys
+        LEFT JOIN (SELECT user_key, max_by(signup_at, batch_id) AS signup_at {latest} FROM user_records GROUP BY 1)
+            AS records USING (user_key)
+        LEFT JOIN (SELECT user_key, min(occurred_at) AS first_event_at, max(occurred_at) AS last_event_at,
+                          count(*) AS n_events FROM events GROUP BY 1) AS active USING (user_key)
+        WHERE records.user_key IS NOT NULL OR active.user_key IS NOT NULL
+        ORDER BY user_key
+    """
+    statement = statement.replace("{columns}", quoted_list(columns)).replace("{latest}", latest)
+    cursor.execute(statement, {"censored_until": utc_datetime(censored_until)})
+
+
+def rebuild_rollups(cursor: duckdb.DuckDBPyConnection, rules: TimeRules) -> None:
+    """`user_days` and `event_volumes` from the events, in the workspace's zone."""
+    cursor.execute("DELETE FROM user_days")
+    cursor.execute("DELETE FROM event_volumes")
+    first, last = cursor.execute("SELECT epoch_us(min(occurred_at)), epoch_us(max(occurred_at)) FROM events").fetchone()
+    if first is None:
+        return
+    cursor.execute("CREATE OR REPLACE TEMP TABLE zone_ranges (from_at TIMESTAMP, to_at TIMESTAMP, offset_us BIGINT)")
+    cursor.executemany(
+        "INSERT INTO zone_ranges VALUES (?, ?, ?)",
+        [
+            (utc_datetime(start), utc_datetime(end), offset)
+            for start, end, offset in rules.offset_ranges(first, last + 1)
+        ],
+    )
+    cursor.execute(
+        """
+        INSERT INTO user_days
+        SELECT user_key, (occurred_at + to_microseconds(offset_us))::DATE AS local_day, count(*),
+               sum(CASE WHEN counts_revenue THEN value END)
+        FROM events JOIN event_names USING (event_code)
+        JOIN zone_ranges ON occurred_at >= from_at AND occurred_at < to_at
+        WHERE NOT is_passive
+        GROUP BY 1, 2 ORDER BY 1, 2
+        """
+    )
+    cursor.execute(
+        """
+        INSERT INTO event_volumes
+        SELECT event_code, (occurred_at + to_microseconds(offset_us))::DATE AS local_day, count(*),
+               count(DISTINCT user_key)
+        FROM events JOIN zone_ranges ON occurred_at >= from_at AND occurred_at < to_at
+        GROUP BY 1, 2 ORDER BY 1, 2
+        """
+    )
+    cursor.execute("DROP TABLE zone_ranges")
+
+
+def _retype(cursor: duckdb.DuckDBPyConnection, tables: Sequence[str], column: Column) -> None:
+    """A property that came with two types is kept as text: nothing is lost, nothing is guessed."""
+    for table in tables:
+        _alter(cursor, "ALTER TABLE {table} ALTER COLUMN {column} TYPE {type}", table, column.column_name, "text")
+    cursor.execute(
+        "UPDATE properties SET type = 'text' WHERE scope = $scope AND name = $name",
+        {"scope": column.scope, "name": column.name},
+    )
+
+
+def _alter(cursor: duckdb.DuckDBPyConnection, statement: str, table: str, column: str, kind: str) -> None:
+    filled = statement.replace("{table}", quote(table)).replace("{column}", quote(column))
+    cursor.execute(filled.replace("{type}", PROPERTY_TYPES[kind]))

@@ -1,0 +1,242 @@
+"""One workspace file: opening, cursors, transactions, settings, names."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import os
+import re
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import duckdb
+
+from ops_core.errors import QueryError, StoreError, nearest
+from ops_core.model.time import TimeRules
+from ops_core.store.schema import MIGRATIONS, SCHEMA_VERSION, Column
+
+MEMORY_PATH = ":memory:"
+
+
+class Store:
+    """A workspace database. `Store.open(path)` or `Store.memory()`; close it when done.
+
+    Reads go through `cursor()`, a cursor of their own each (one connection object shared by threads returns wrong
+    results). Writes go through `write()`: one transaction, one writer at a time, a new data version.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: str, staging: Path) -> None:
+        self._connection = connection
+        self._write_lock = threading.RLock()
+        self.path = path
+        self.staging = staging
+
+    # Opening ---------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def memory(cls, time_zone: str = "UTC", week_start: str = "monday") -> Store:
+        """A scratch workspace that is gone when closed."""
+        return cls._connect(MEMORY_PATH, TimeRules(time_zone, week_start))
+
+    @classmethod
+    def open(cls, path: str | Path, time_zone: str = "UTC", week_start: str = "monday") -> Store:
+        """A workspace file, made if there is none. Zone and week start count only for a new file.
+
+        Raises:
+            StoreError: another process holds the file, a newer version wrote it, or it is damaged.
+        """
+        return cls._connect(str(path), TimeRules(time_zone, week_start))
+
+    @classmethod
+    def _connect(cls, path: str, rules: TimeRules) -> Store:
+        name = Path(path).name
+        if path != MEMORY_PATH:
+            try:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError("workspace_folder", path=name, reason=error.strerror or "") from error
+        try:
+            connection = duckdb.connect(path)
+        except duckdb.IOException as error:
+            holder = re.search(r"PID (\d+)", str(error))
+            if "lock" in str(error).lower():
+                raise StoreError("workspace_in_use", path=name, holder=holder[1] if holder else "?") from error
+            raise StoreError("workspace_damaged", path=name) from error
+        except duckdb.Error as error:
+            raise StoreError("workspace_damaged", path=name) from error
+        staging = Path(tempfile.mkdtemp(prefix="opsdeck-")).resolve()
+        store = cls(connection, path, staging)
+        try:
+            store._harden()
+            store._migrate(name, rules)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def _harden(self) -> None:
+        """Lock the engine down; the order matters: paths first, the lock last."""
+        # Only the staging folder can be read or written by SQL: intake links or copies a person's file there.
+        folders = (
+            [str(self.staging)]
+            if self.path == MEMORY_PATH
+            else [str(self.staging), str(Path(self.path).resolve().parent)]
+        )
+        run = self._connection.execute
+        run("SET allowed_directories = $folders", {"folders": folders})
+        run("SET temp_directory = $folder", {"folder": str(self.staging / "spill")})
+        run("SET TimeZone = 'UTC'")
+        run("SET autoinstall_known_extensions = false")
+        run("SET autoload_known_extensions = false")
+        run("SET allow_community_extensions = false")
+        run("SET allow_persistent_secrets = false")
+        run("SET python_enable_replacements = false")
+        run("SET threads = $threads", {"threads": os.cpu_count() or 1})
+        run("SET memory_limit = $limit", {"limit": f"{_memory_budget_mb()}MB"})
+        run("SET enable_external_access = false")
+        run("SET lock_configuration = true")
+
+    def _migrate(self, name: str, rules: TimeRules) -> None:
+        with self.cursor() as cursor:
+            found = cursor.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary").fetchall()
+            tables = {row[0] for row in found}
+            if tables and "meta" not in tables:
+                raise StoreError("not_a_workspace", path=name)
+            version = cursor.execute("SELECT schema_version FROM meta").fetchone()[0] if tables else 0
+        if version > SCHEMA_VERSION:
+            raise StoreError("workspace_newer", path=name, found=version, known=SCHEMA_VERSION)
+        if version == SCHEMA_VERSION:
+            return
+        with self.write() as cursor:
+            for script in MIGRATIONS[version:]:
+                cursor.execute(script)
+            if version == 0:
+                cursor.execute(
+                    "INSERT INTO meta VALUES ($version, 0, current_timestamp::TIMESTAMP)", {"version": SCHEMA_VERSION}
+                )
+                self.put_setting(cursor, "time_zone", rules.zone)
+                self.put_setting(cursor, "week_start", rules.week_start)
+            else:
+                cursor.execute("UPDATE meta SET schema_version = $version", {"version": SCHEMA_VERSION})
+
+    def close(self) -> None:
+        """Release the file and remove what was staged."""
+        self._connection.close()
+        shutil.rmtree(self.staging, ignore_errors=True)
+
+    # Reading and writing ---------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor of one's own for one piece of reading."""
+        cursor = self._connection.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """One transaction: all of it or nothing. Raises the data version, so that cached answers fall away."""
+        with self._write_lock, self.cursor() as cursor:
+            cursor.execute("BEGIN TRANSACTION")
+            try:
+                yield cursor
+                cursor.execute("UPDATE meta SET data_version = data_version + 1")
+                cursor.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(duckdb.Error):
+                    cursor.execute("ROLLBACK")
+                raise
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead log into the file."""
+        with self._write_lock, self.cursor() as cursor, contextlib.suppress(duckdb.TransactionException):
+            cursor.execute("CHECKPOINT")
+
+    @property
+    def data_version(self) -> int:
+        """Number that changes with every write."""
+        with self.cursor() as cursor:
+            return cursor.execute("SELECT data_version FROM meta").fetchone()[0]
+
+    # Settings --------------------------------------------------------------------------------------------------
+
+    def setting(self, key: str, default: object = None) -> object:
+        """A setting's value, or `default` when it was never set."""
+        with self.cursor() as cursor:
+            row = cursor.execute("SELECT value FROM settings WHERE key = $key", {"key": key}).fetchone()
+        return default if row is None else json.loads(row[0])
+
+    @staticmethod
+    def put_setting(cursor: duckdb.DuckDBPyConnection, key: str, value: object) -> None:
+        """Set a setting inside a running `write()`."""
+        text = json.dumps(value, ensure_ascii=False)
+        cursor.execute("INSERT OR REPLACE INTO settings VALUES ($key, $value)", {"key": key, "value": text})
+
+    @property
+    def rules(self) -> TimeRules:
+        """The reporting zone and week start."""
+        return TimeRules(str(self.setting("time_zone", "UTC")), str(self.setting("week_start", "monday")))
+
+    @property
+    def as_of_us(self) -> int | None:
+        """Instant up to which the data is declared complete (UTC µs); `None` while there is no data."""
+        value = self.setting("as_of_us")
+        return None if value is None else int(value)
+
+    # Names -----------------------------------------------------------------------------------------------------
+
+    def columns(self, scope: str) -> list[Column]:
+        """The properties of a scope (`user`, `event`, `unit:<batch_id>`) in the order they appeared."""
+        with self.cursor() as cursor:
+            rows = cursor.execute(
+                "SELECT scope, name, column_name, type FROM properties WHERE scope = $scope"
+                " ORDER BY length(column_name), column_name",
+                {"scope": scope},
+            ).fetchall()
+        return [Column(*row) for row in rows]
+
+    def column(self, scope: str, name: str) -> Column:
+        """The property of a name.
+
+        Raises:
+            QueryError: no such property, with the nearest names.
+        """
+        known = {column.name: column for column in self.columns(scope)}
+        if name not in known:
+            raise QueryError("unknown_property", name=name, nearest=nearest(name, known))
+        return known[name]
+
+    def event_codes(self, names: Iterable[str]) -> list[int]:
+        """Codes of event names, in their order.
+
+        Raises:
+            QueryError: a name that no event has, with the nearest names.
+        """
+        with self.cursor() as cursor:
+            known = dict(cursor.execute("SELECT name, event_code FROM event_names").fetchall())
+        codes = []
+        for name in names:
+            if name not in known:
+                raise QueryError("unknown_event", name=name, nearest=nearest(name, known))
+            codes.append(known[name])
+        return codes
+
+
+def _memory_budget_mb() -> int:
+    """Half of the machine's memory, at least 1 GB: the rest is for arrays and the app."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        total = 8 << 30
+    return max(1024, total // 2 >> 20)
+
+
+def utc_datetime(utc_us: int) -> dt.datetime:
+    """UTC microseconds as the naive datetime that TIMESTAMP parameters take."""
+    return dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=int(utc_us))

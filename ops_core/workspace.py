@@ -1,0 +1,109 @@
+"""A workspace: what a page, a notebook and the command line hold in their hands."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Self
+
+import pandas as pd
+
+from ops_core.errors import QueryError
+from ops_core.model.period import Period
+from ops_core.model.time import TimeRules
+from ops_core.store import Store, catalog
+
+
+class Workspace:
+    """Files in, questions answered. `Workspace.open(path)`, or `Workspace.memory()` for scratch; close it when done.
+
+    One process holds a workspace file at a time; threads may share a workspace.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    @classmethod
+    def memory(cls, time_zone: str = "UTC", week_start: str = "monday") -> Workspace:
+        """A scratch workspace that is gone when closed."""
+        return cls(Store.memory(time_zone, week_start))
+
+    @classmethod
+    def open(cls, path: str | Path, time_zone: str = "UTC", week_start: str = "monday") -> Workspace:
+        """The workspace of a file, made if there is none; zone and week start count only for a new file.
+
+        Raises:
+            StoreError: another process holds the file, a newer version wrote it, or it is damaged.
+        """
+        return cls(Store.open(path, time_zone, week_start))
+
+    def close(self) -> None:
+        """Release the file."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # What is in it ---------------------------------------------------------------------------------------------
+
+    @property
+    def path(self) -> str:
+        """The file, or `:memory:`."""
+        return self.store.path
+
+    @property
+    def name(self) -> str:
+        """The workspace's name: as set, else its file's name."""
+        return str(self.store.setting("name") or Path(self.path).stem)
+
+    @property
+    def rules(self) -> TimeRules:
+        """Reporting zone and week start."""
+        return self.store.rules
+
+    @property
+    def data_version(self) -> int:
+        """Number that changes with every write."""
+        return self.store.data_version
+
+    @property
+    def as_of_us(self) -> int | None:
+        """Instant up to which the data is declared complete, UTC µs; `None` without data."""
+        return self.store.as_of_us
+
+    @property
+    def as_of(self) -> dt.datetime | None:
+        """The same instant in the reporting zone."""
+        return None if self.as_of_us is None else self.rules.moment(self.as_of_us)
+
+    def data_period(self) -> Period:
+        """From the local day of the first event to the local day that as-of ends.
+
+        Raises:
+            QueryError: there are no events yet.
+        """
+        first_us = catalog.first_event_us(self.store)
+        if first_us is None:
+            raise QueryError("no_data_yet")
+        rules = self.rules
+        first, last = rules.local_days([first_us, max(self.as_of_us - 1, first_us)])
+        return Period.of_days(int(first), int(last) + 1)
+
+    def event_names(self) -> pd.DataFrame:
+        """Events by volume: event, n_events, n_users, first_at, last_at (UTC), is_passive, counts_revenue."""
+        return catalog.event_names(self.store)
+
+    def properties(self, scope: str = "user") -> pd.DataFrame:
+        """Properties of `user`, `event` or `unit:<batch_id>`: name, type, n_distinct."""
+        return catalog.properties(self.store, scope)
+
+    def property_values(self, prop: str, limit: int = 20) -> pd.DataFrame:
+        """The most frequent values of a property (`user.channel`, `coupon`): value (text), n.
+
+        Raises:
+            QueryError: no such property.
+        """
+        return catalog.property_values(self.store, prop, limit)
