@@ -10,8 +10,9 @@ import pandas as pd
 
 from ops_core.errors import QueryError
 from ops_core.model.period import Period
+from ops_core.model.segment import Segment
 from ops_core.model.time import TimeRules
-from ops_core.store import Store, catalog
+from ops_core.store import Store, catalog, saved
 
 
 class Workspace:
@@ -107,3 +108,21 @@ class Workspace:
             QueryError: no such property.
         """
         return catalog.property_values(self.store, prop, limit)
+
+    # Segments --------------------------------------------------------------------------------------------------
+
+    def save_segment(self, segment: Segment) -> None:
+        """Keep a segment under its name; an older one of that name is replaced."""
+        saved.save(self.store, "segment", segment.name, saved.segment_body(segment))
+
+    def segments(self) -> list[Segment]:
+        """The saved segments, by name."""
+        return [saved.segment_of(name, body) for name, body in saved.load_all(self.store, "segment").items()]
+
+    def delete_segment(self, name: str) -> None:
+        """Forget a saved segment.
+
+        Raises:
+            StoreError: there is none of that name.
+        """
+        saved.delete(self.store, "segment", name)
