@@ -1,0 +1,142 @@
+"""The skeleton every page shares: question, controls, answer in words, charts, tables, definition.
+
+ui.page_head(t("funnel.name"), t("funnel.question"))
+with ui.controls():
+    window = ui.pick("funnel_window", …)
+ui.answer(headline, paragraph)
+with ui.panels():
+    ui.panel(title, subtitle, figure, table, name="funnel_steps")
+ui.definition(t("funnel.definition"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from ops_core.charts.theme import CONFIG
+from ops_core.locale import Translator
+from ui import downloads
+from ui.tables import Column, table
+from ui.text import plain
+from ui.view import screen
+
+_TEXT_WIDTH = 860
+_PANEL_GAP = (30, 32)  # pixels down, across
+
+
+def page_head(name: str, question: str) -> None:
+    """The page's name and its question, in one line."""
+    st.title(f"{name}\u2003:gray[{question}]", anchor=False)
+
+
+def controls() -> DeltaGenerator:
+    """A row for a page's controls; use it with `with`."""
+    return st.container(horizontal=True, gap="xsmall", vertical_alignment="center")
+
+
+def more(t: Translator) -> DeltaGenerator:
+    """The last control of a row: a popover for everything that is seldom changed."""
+    return st.popover(t("shell.more"), key="more_controls")
+
+
+def answer(headline: str, paragraph: str = "") -> None:
+    """The finding in words; the paragraph carries its numbers."""
+    with st.container(gap="xxsmall"):
+        st.header(headline, anchor=False)
+        if paragraph:
+            st.markdown(paragraph, width=_TEXT_WIDTH)
+
+
+def note(text: str, kind: str = "info") -> None:
+    """A remark that must not be missed: `info`, `warning` or `good`, told apart by icon and words."""
+    icons = {"info": ":material/info:", "warning": ":material/warning:", "good": ":material/check_circle:"}
+    {"info": st.info, "warning": st.warning, "good": st.success}[kind](text, icon=icons[kind])
+
+
+def badges(*texts: str, color: str = "gray") -> None:
+    """A row of short facts."""
+    st.markdown(" ".join(f":{color}-badge[{text}]" for text in texts))
+
+
+def panels(columns: int = 2) -> DeltaGenerator:
+    """A grid for panels: side by side on a desk, one under the other on a small screen; use it with `with`."""
+    return st.grid(columns, min_column_width=420, gap=_PANEL_GAP)
+
+
+def wide() -> DeltaGenerator:
+    """A place for a wide chart or table: it stretches on a desk and scrolls inside itself on a phone."""
+    return st.grid(1, wrap=False, min_column_width=760, gap=_PANEL_GAP)
+
+
+def panel(
+    title: str,
+    subtitle: str,
+    figure: go.Figure,
+    frame: pd.DataFrame | None = None,
+    *,
+    name: str,
+    columns: Sequence[Column] = (),
+    config: dict[str, object] = CONFIG,
+) -> None:
+    """A chart with its title, subtitle and actions (its table, CSV, Excel).
+
+    Args:
+        title: the finding in words where a rule supports one, else the question.
+        subtitle: measure, n, window; may hold legend marks (`ui.mark`).
+        frame: the numbers behind the chart; without it there are no actions.
+        name: unique in the app; the key of the chart and the name of its files.
+        columns: how the table shows the frame's columns (`ui.Column`).
+    """
+    with st.container(gap=12):
+        panel_head(title, subtitle, frame, name=name, columns=columns)
+        st.plotly_chart(figure, theme=None, config=config, key=name, alt=f"{title}. {_spoken(subtitle)}")
+
+
+def panel_head(
+    title: str, subtitle: str = "", frame: pd.DataFrame | None = None, *, name: str, columns: Sequence[Column] = ()
+) -> None:
+    """The head of a panel: title, subtitle and the actions menu."""
+    with st.container(horizontal=True, wrap=False, vertical_alignment="top", gap="small"):
+        with st.container(gap=3):
+            st.subheader(title, anchor=False)
+            if subtitle:
+                st.caption(subtitle)
+        if frame is not None:
+            _actions(title, frame, name, columns)
+
+
+def _actions(title: str, frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> None:
+    t = screen().t
+    with st.popover(t("shell.actions"), type="tertiary", key=f"{name}.actions"):
+        if st.button(t("shell.show_table"), icon=":material/table:", key=f"{name}.table"):
+            _table_dialog(title, frame, name, columns)
+        downloads.buttons(_labelled(frame, columns), name, t)
+
+
+def _table_dialog(title: str, frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> None:
+    @st.dialog(plain(title), width="large")
+    def show() -> None:
+        table(frame, columns, name=f"{name}.dialog", files=False)
+
+    show()
+
+
+def _labelled(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+    names = {column.name: column.label for column in columns}
+    return frame[list(names)].rename(columns=names) if names else frame
+
+
+def definition(text: str) -> None:
+    """The definition line that closes a page."""
+    st.caption(text)
+
+
+def _spoken(subtitle: str) -> str:
+    # A legend mark is a colour; read aloud it is noise.
+    words = subtitle.split(":color[■]{foreground=")
+    return words[0] + "".join(rest.partition("}")[2] for rest in words[1:])

@@ -1,0 +1,101 @@
+"""Number tables: one line per column says how it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from ops_core.locale import UNDEFINED
+from ui import downloads
+from ui.view import screen
+
+_ROW_HEIGHT = 32
+_MOST_ROWS = 5_000  # on screen; the file has them all
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a column of a frame is shown.
+
+    Attributes:
+        name: the frame's column.
+        label: its heading in the reader's language.
+        kind: `text`, `count`, `number` (2 decimals), `share` (0–1 as %), `points` (difference of shares, signed),
+            `signed_share` (relative change), `money`, `p`, `date`, `datetime`, `duration` (seconds) or `bar` (0–1).
+        help: the definition, shown at the heading.
+    """
+
+    name: str
+    label: str
+    kind: str = "text"
+    help: str = ""
+
+
+def table(
+    frame: pd.DataFrame,
+    columns: Sequence[Column] = (),
+    *,
+    name: str,
+    files: bool = False,
+    height: int | None = None,
+    alt: str | None = None,
+) -> None:
+    """A table with house formats; `files` adds the download buttons below it."""
+    columns = columns or [Column(str(column), str(column), _kind(frame[column])) for column in frame.columns]
+    shown = frame[[column.name for column in columns]].head(_MOST_ROWS)
+    shown = shown.assign(**{column.name: _scaled(shown[column.name], column.kind) for column in columns})
+    st.dataframe(
+        shown,
+        hide_index=True,
+        row_height=_ROW_HEIGHT,
+        height=height or "auto",
+        placeholder=UNDEFINED,
+        key=f"{name}.grid",
+        alt=alt,
+        column_config={column.name: _config(column) for column in columns},
+    )
+    t = screen().t
+    if len(frame) > _MOST_ROWS:
+        st.caption(t("shell.first_rows", shown=t.number(_MOST_ROWS), total=t.number(len(frame))))
+    if files:
+        downloads.buttons(frame[list(shown.columns)].rename(columns={c.name: c.label for c in columns}), name, t)
+
+
+def _config(column: Column) -> object:
+    number = st.column_config.NumberColumn
+    settings = {"label": column.label, "help": column.help or None}
+    symbol = screen().t.currency_symbol
+    formats = {
+        "count": "localized", "number": "%.2f", "share": "%.1f%%", "points": "%+.1f", "signed_share": "%+.1f%%",
+        "money": f"{symbol}%.2f", "p": "%.3f",
+    }  # fmt: skip
+    if column.kind in formats:
+        return number(format=formats[column.kind], **settings)
+    if column.kind == "bar":
+        return st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, **settings)
+    if column.kind == "date":
+        return st.column_config.DateColumn(format="YYYY-MM-DD", **settings)
+    if column.kind == "datetime":
+        return st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", **settings)
+    return st.column_config.TextColumn(**settings)
+
+
+def _scaled(values: pd.Series, kind: str) -> pd.Series:
+    if kind in ("share", "points", "signed_share"):
+        return values * 100
+    if kind == "duration":
+        return values.map(screen().t.duration)
+    return values
+
+
+def _kind(values: pd.Series) -> str:
+    if pd.api.types.is_bool_dtype(values):
+        return "text"
+    if pd.api.types.is_integer_dtype(values):
+        return "count"
+    if pd.api.types.is_float_dtype(values):
+        return "number"
+    return "datetime" if pd.api.types.is_datetime64_any_dtype(values) else "text"
