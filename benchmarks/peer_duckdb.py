@@ -1,0 +1,38 @@
+"""DuckDB as one would use it bare: the import that ours is held against, and plain SQL on the table it makes."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.measure import Report, Timing
+from benchmarks.workload import COHORT_DAYS, RETURN_DAYS, Files
+
+RETENTION = """
+SELECT first, day - first AS age, count(*) FROM (
+    SELECT day, min(day) OVER (PARTITION BY user_id) AS first
+    FROM (SELECT DISTINCT user_id, (occurred_at::DATE - DATE '2026-01-01') AS day FROM events))
+WHERE first < $cohorts AND day - first < $ages GROUP BY 1, 2 ORDER BY 1, 2
+"""
+ACTIVE = "SELECT count(DISTINCT user_id) FROM events GROUP BY occurred_at::DATE ORDER BY occurred_at::DATE"
+
+
+def report(files: Files) -> Report:
+    """Seconds of the bare load into a file, checkpoint included; answers on that table."""
+    found = Report("duckdb")
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        database = duckdb.connect(str(Path(folder) / "bare.duckdb"), config={"threads": 2})
+        database.execute("CREATE TABLE events AS SELECT * FROM read_csv($file)", {"file": str(files.csv)})
+        database.execute("CHECKPOINT")
+        seconds = time.perf_counter() - start
+        found.timings["import"] = Timing(seconds, seconds, 1)
+        found.answers["import"] = list(database.execute("SELECT count(*) FROM events").fetchone())
+        ages = {"cohorts": COHORT_DAYS, "ages": RETURN_DAYS}
+        found.ask("retention", lambda: [list(row) for row in database.execute(RETENTION, ages).fetchall()], repeats=3)
+        found.ask("active", lambda: [n for (n,) in database.execute(ACTIVE).fetchall()], repeats=3)
+        database.close()
+    return found

@@ -1,0 +1,96 @@
+"""One command, one run, all peers: `make bench`, or `python -m benchmarks.run --events 1m|10m|20m|100m`.
+
+Each peer works in a process of its own with two threads, one after the other; equal answers are asserted before any
+ratio is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.workload import SIZES, files
+
+PEERS = ("opsdeck", "clickhouse", "duckdb", "polars")
+QUESTIONS = {
+    "funnel": "4-step ordered funnel",
+    "retention": "retention, 30 × 30 days",
+    "active": "daily active users",
+    "import": "import of the CSV",
+}
+# Ours ÷ theirs must not be above these (the peer named is the one the target is stated against).
+TARGETS = {("funnel", "clickhouse"): 0.5, ("retention", "clickhouse"): 0.25, ("active", "clickhouse"): 0.1,
+           ("import", "duckdb"): 4.0}  # fmt: skip
+
+
+def main() -> None:
+    """Run the peers and print the table; the exit code is 1 when a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", choices=SIZES, default="20m")
+    parser.add_argument("--peer", choices=PEERS, help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.peer:
+        peer = importlib.import_module(f"benchmarks.peer_{asked.peer}")
+        asked.out.write_text(json.dumps(peer.report(files(asked.events)).as_json()), encoding="utf-8")
+        return
+    print(f"{asked.events} events, 2 threads each, Python {platform.python_version()}; writing the rows if needed ...")
+    files(asked.events)
+    reports = {peer: _in_own_process(peer, asked.events) for peer in PEERS}
+    _assert_equal(reports)
+    sys.exit(_print_table(reports))
+
+
+def _in_own_process(peer: str, size: str) -> dict:
+    environment = os.environ | {"POLARS_MAX_THREADS": "2", "OMP_NUM_THREADS": "2"}
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "report.json"
+        command = [sys.executable, "-m", "benchmarks.run", "--events", size, "--peer", peer, "--out", str(out)]
+        print(f"  {peer} ...", flush=True)
+        subprocess.run(command, check=True, env=environment, cwd=Path(__file__).resolve().parent.parent)
+        return json.loads(out.read_text(encoding="utf-8"))
+
+
+def _assert_equal(reports: dict[str, dict]) -> None:
+    for question in QUESTIONS:
+        answers = {
+            peer: report["answers"][question] for peer, report in reports.items() if question in report["answers"]
+        }
+        ours = answers.pop("opsdeck")
+        for peer, answer in answers.items():
+            assert answer == ours, f"{question}: {peer} finds {str(answer)[:200]}, we find {str(ours)[:200]}"
+
+
+def _print_table(reports: dict[str, dict]) -> int:
+    missed = 0
+    print(f"\n{'question':<26}{'peer':<12}{'first s':>10}{'median s':>10}{'ours ÷ theirs':>15}  target")
+    for question, title in QUESTIONS.items():
+        ours = reports["opsdeck"]["timings"][question]
+        for peer, report in reports.items():
+            timing = report["timings"].get(question)
+            if timing is None:
+                continue
+            line = f"{title:<26}{peer:<12}{timing['first_s']:>10.3f}{timing['median_s']:>10.3f}"
+            if peer != "opsdeck":
+                ratio = ours["median_s"] / timing["median_s"]
+                line += f"{ratio:>14.3f}×"
+                target = TARGETS.get((question, peer))
+                if target is not None:
+                    line += f"  ≤ {target}× {'met' if ratio <= target else 'MISSED'}"
+                    missed += ratio > target
+            note = report["note"].get(question)
+            print(line + (f"  ({note})" if note else ""))
+    print("\npeak memory: " + ", ".join(f"{peer} {report['peak_mb']:,.0f} MB" for peer, report in reports.items()))
+    print("answers of all peers are equal")
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    main()
