@@ -35,7 +35,9 @@ class Aggregates:
             known = [getattr(self, family + part) is not None for part in ("", "_squares", "_product")]
             if any(known) != all(known):
                 raise ValueError(f"{family}: give the sum, the sum of squares and the sum of products, or none of them")
-        if self.n < 0 or self.n * Fraction(self.total_squares) < Fraction(self.total) ** 2:
+        shortfall = Fraction(self.total) ** 2 - self.n * Fraction(self.total_squares)
+        # Sums that came as floats may miss by their last digits; anything more is a mix-up of columns.
+        if self.n < 0 or shortfall > Fraction(self.total) ** 2 / 10**9:
             raise ValueError(
                 f"no {self.n} numbers have the sum {self.total} and the sum of squares {self.total_squares}"
             )
@@ -71,7 +73,7 @@ class Aggregates:
     def variance(self) -> float:
         """Sample variance of the outcome, or of the linearised ratio (delta method); nan below two users."""
         if self.denominator is None:
-            return self._moment(self.total, self.total, self.total_squares)
+            return max(self._moment(self.total, self.total, self.total_squares), 0.0) if self.n > 1 else float("nan")
         if not self.denominator or self.n < 2:
             return float("nan")
         ratio, level = Fraction(self.total) / Fraction(self.denominator), Fraction(self.denominator) / self.n
@@ -80,7 +82,7 @@ class Aggregates:
             - 2 * ratio * self._exact_moment(self.total, self.denominator, self.denominator_product)
             + ratio**2 * self._exact_moment(self.denominator, self.denominator, self.denominator_squares)
         )
-        return float(spread / level**2)
+        return max(float(spread / level**2), 0.0)
 
     @property
     def covariate_mean(self) -> float:

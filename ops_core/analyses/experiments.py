@@ -1,0 +1,213 @@
+"""Did the campaign or the tested version work: arms compared on metrics, with a verdict in words.
+
+Unit: a user of one arm, intention-to-treat from the first exposure; or a row of a unit table. Statistics: `inference`
+(Welch, exact, ratio, CUPED, Fieller), `sequential` (always-valid, Bayesian), `verdicts` (the rules). Known limits:
+guardrail p-values are not adjusted; P(best) takes posteriors as normal.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ops_core.analyses.experiment_plan import KINDS, ROLES, ExperimentQuery, Metric
+from ops_core.analyses.inference import Effect, Estimate, effect, p_of_harm, smallest_visible, srm
+from ops_core.analyses.readings import Reading, read
+from ops_core.analyses.sequential import always_valid, bets
+from ops_core.analyses.verdicts import Verdict, decide
+from ops_core.errors import QueryError, nearest
+from ops_core.model.aggregates import Aggregates
+from ops_core.model.multiplicity import benjamini_hochberg, holm
+from ops_core.workspace import Workspace
+
+__all__ = [
+    "KINDS", "ROLES", "Aggregates", "Effect", "ExperimentQuery", "ExperimentResult", "Metric", "Verdict", "analyze",
+    "compare",
+]  # fmt: skip
+
+CONTROL_NAMES = ("control", "对照", "对照组", "holdout", "baseline", "off", "a", "0", "false")
+_ADJUST = {"decision": holm, "reference": benjamini_hochberg, "guardrail": np.asarray}
+
+
+@dataclass(frozen=True, eq=False)
+class ExperimentResult:
+    """The answer, with its query.
+
+    `arms`: arm, is_control, n (users exposed), share and planned_share (0–1), n_immature (a decision window, or any
+    window where none decides, is still open).
+
+    `metrics`, one row per metric and arm, control first: metric, kind, role, higher_is_better, arm, is_control, n
+    (users whose window has ended), mean, control_mean, difference (to control), low, high, relative, relative_low,
+    relative_high, p_value (two-sided; guardrails one-sided for harm), p_adjusted, is_clear (p_adjusted below alpha),
+    always_low, always_high, smallest_visible, p_best (0–1), expected_loss, method, variance_kept (0–1, after CUPED),
+    n_missing, cap, worthwhile. Comparisons are nan in the control's row and where an arm is empty or nothing varies;
+    relative_* also where the control's mean cannot be told from 0.
+
+    `daily`, what each reading day would have shown: metric, arm, day, n (both arms), difference, low, high, always_low,
+    always_high; empty for unit tables.
+
+    `srm_p_value`: of the users per arm against the planned shares. Left out and counted: `n_several_arms` users seen in
+    several arms, `n_without_arm` rows without arm or time of exposure.
+    """
+
+    query: ExperimentQuery
+    source_kind: str
+    control: str
+    arms: pd.DataFrame
+    metrics: pd.DataFrame
+    daily: pd.DataFrame
+    srm_p_value: float
+    n_several_arms: int
+    n_without_arm: int
+    verdict: Verdict
+
+
+def analyze(workspace: Workspace, query: ExperimentQuery) -> ExperimentResult:
+    """Compare the arms of an experiment.
+
+    Raises:
+        QueryError: an unknown source, arm, column or event, or a metric that the source cannot answer.
+    """
+    reading = read(workspace, query)
+    control = _control(query, reading.arms)
+    order = [control, *(arm for arm in reading.arms if arm != control)]
+    arms = _arm_table(query, reading, order)
+    rows = [row for metric in query.metrics for row in _metric_rows(query, metric, reading, order)]
+    metrics = _adjusted(pd.DataFrame(rows), query.alpha)
+    srm_p_value = srm(arms["n"].tolist(), arms["planned_share"].tolist())
+    return ExperimentResult(
+        query=query,
+        source_kind=reading.source_kind,
+        control=control,
+        arms=arms,
+        metrics=metrics,
+        daily=_daily(query, reading, order),
+        srm_p_value=srm_p_value,
+        n_several_arms=reading.n_several_arms,
+        n_without_arm=reading.n_without_arm,
+        verdict=decide(query, metrics, arms, srm_p_value),
+    )
+
+
+def compare(control: Aggregates, treatment: Aggregates, alpha: float = 0.05) -> Effect:
+    """Difference and lift of two arms whose sums are known from elsewhere (a dashboard, another database).
+
+    A share: `compare(Aggregates.of_share(143, 2400), Aggregates.of_share(171, 2380))`.
+    """
+    return effect(control, treatment, 1 - alpha)
+
+
+def _control(query: ExperimentQuery, arms: tuple[str, ...]) -> str:
+    if query.control is not None:
+        if query.control not in arms:
+            raise QueryError("experiment_unknown_arm", name=query.control, nearest=nearest(query.control, arms))
+        return query.control
+    ranked = sorted(arms, key=lambda arm: _control_rank(arm.strip().casefold()))
+    return ranked[0]
+
+
+def _control_rank(arm: str) -> int:
+    return CONTROL_NAMES.index(arm) if arm in CONTROL_NAMES else len(CONTROL_NAMES)
+
+
+def _arm_table(query: ExperimentQuery, reading: Reading, order: list[str]) -> pd.DataFrame:
+    planned = dict(query.planned) if query.planned else dict.fromkeys(order, 1.0)
+    if set(planned) != set(order) or min(planned.values()) <= 0:
+        raise QueryError("experiment_planned_arms", found=sorted(planned), arms=order)
+    n = [reading.counts[reading.arms.index(arm)] for arm in order]
+    deciding = [metric.name for metric in query.metrics if metric.role == "decision"] or list(reading.immature)
+    immature = [max(reading.immature[name][reading.arms.index(arm)] for name in deciding) for arm in order]
+    return pd.DataFrame(
+        {
+            "arm": order,
+            "is_control": [place == 0 for place in range(len(order))],
+            "n": n,
+            "share": [size / sum(n) for size in n],
+            "planned_share": [planned[arm] / sum(planned.values()) for arm in order],
+            "n_immature": immature,
+        }
+    )
+
+
+def _metric_rows(query: ExperimentQuery, metric: Metric, reading: Reading, order: list[str]) -> list[dict]:
+    sums = [reading.total(metric.name, arm) for arm in order]
+    effects = [effect(sums[0], other, 1 - query.alpha) for other in sums[1:]]
+    control = effects[0].control if effects else Estimate(sums[0].n, sums[0].mean, math.nan)
+    bet = bets([control, *(found.treatment for found in effects)], metric.higher_is_better)
+    compared = [{"n": sums[0].n, "mean": sums[0].mean, "control_mean": math.nan}]
+    compared += [_compared(query, metric, found) for found in effects]
+    return [
+        _row(metric, reading, arm)
+        | numbers
+        | {"p_best": one.p_best, "expected_loss": one.expected_loss, "is_control": arm == order[0]}
+        for arm, numbers, one in zip(order, compared, bet, strict=True)
+    ]
+
+
+def _row(metric: Metric, reading: Reading, arm: str) -> dict:
+    unknown = dict.fromkeys(
+        ("difference", "low", "high", "relative", "relative_low", "relative_high", "p_value", "always_low",
+         "always_high", "smallest_visible", "variance_kept"), math.nan,
+    )  # fmt: skip
+    cap = reading.caps.get(metric.name)
+    return {
+        "metric": metric.name, "kind": metric.kind, "role": metric.role, "higher_is_better": metric.higher_is_better,
+        "arm": arm, "n_missing": reading.missing[metric.name][reading.arms.index(arm)],
+        "cap": math.nan if cap is None else cap, "method": "",
+        "worthwhile": math.nan if metric.worthwhile is None else metric.worthwhile, **unknown,
+    }  # fmt: skip
+
+
+def _compared(query: ExperimentQuery, metric: Metric, found: Effect) -> dict:
+    always_low, always_high = always_valid(found, query.tuning_n, query.alpha)
+    is_guardrail = metric.role == "guardrail"
+    return {
+        "n": found.treatment.n, "mean": found.treatment.mean, "control_mean": found.control.mean,
+        "difference": found.difference, "low": found.low, "high": found.high,
+        "relative": found.relative, "relative_low": found.relative_low, "relative_high": found.relative_high,
+        "p_value": p_of_harm(found, metric.higher_is_better) if is_guardrail else found.p_value,
+        "always_low": always_low, "always_high": always_high,
+        "smallest_visible": smallest_visible(found, query.alpha, query.power),
+        "method": found.method, "variance_kept": found.variance_kept,
+    }  # fmt: skip
+
+
+def _adjusted(metrics: pd.DataFrame, alpha: float) -> pd.DataFrame:
+    adjusted = pd.Series(np.nan, index=metrics.index)
+    for role, adjust in _ADJUST.items():
+        rows = metrics["role"] == role
+        adjusted[rows] = adjust(metrics.loc[rows, "p_value"].to_numpy(dtype=float))
+    metrics = metrics.assign(p_adjusted=adjusted, is_clear=adjusted < alpha)
+    first = [
+        "metric", "kind", "role", "higher_is_better", "arm", "is_control", "n", "mean", "control_mean", "difference",
+        "low", "high", "relative", "relative_low", "relative_high", "p_value", "p_adjusted", "is_clear",
+    ]  # fmt: skip
+    return metrics[first + [column for column in metrics if column not in first]]
+
+
+def _daily(query: ExperimentQuery, reading: Reading, order: list[str]) -> pd.DataFrame:
+    rows = []
+    for metric in query.metrics:
+        running = {arm: dict(reading.running(metric.name, arm)) for arm in order}
+        days = sorted({day for by_day in running.values() for day in by_day})
+        latest: dict[str, Aggregates] = {}
+        for day in days:
+            latest |= {arm: by_day[day] for arm, by_day in running.items() if day in by_day}
+            if order[0] not in latest:
+                continue
+            rows += [
+                _daily_row(query, metric, day, arm, latest[order[0]], latest[arm]) for arm in order[1:] if arm in latest
+            ]
+    names = ["metric", "arm", "day", "n", "difference", "low", "high", "always_low", "always_high"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _daily_row(
+    query: ExperimentQuery, metric: Metric, day, arm: str, control: Aggregates, treated: Aggregates
+) -> tuple:
+    found = effect(control, treated, 1 - query.alpha)
+    low, high = always_valid(found, query.tuning_n, query.alpha)
+    return (metric.name, arm, day, control.n + treated.n, found.difference, found.low, found.high, low, high)
