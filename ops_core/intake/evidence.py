@@ -1,0 +1,150 @@
+"""Which reading reads a column: proven on every distinct value, decided by what is found, asked when it cannot be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import duckdb
+import pandas as pd
+
+from ops_core.errors import IntakeError
+from ops_core.intake import columns, looks
+from ops_core.intake.columns import Reading
+from ops_core.intake.notes import Note, info, warning
+
+TOO_FEW_READ = 0.5
+_DISTINCT = (
+    "CREATE OR REPLACE TEMP TABLE distinct_values AS SELECT {c} AS v, count(*) AS n FROM {view} WHERE {present} GROUP BY 1"
+)
+_DAY_MONTH = "regexp_matches(v, '^\\s*\\d{1,2}[-/.]\\d{1,2}[-/.]\\d{2,4}(\\D|$)')"
+_FIRST = "try_cast(regexp_extract(v, '^\\s*(\\d{1,2})[-/.]', 1) AS INTEGER)"
+_SECOND = "try_cast(regexp_extract(v, '^\\s*\\d{1,2}[-/.](\\d{1,2})', 1) AS INTEGER)"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The readings of one column (the first that reads a cell wins), how many cells none of them reads, and why."""
+
+    readings: tuple[Reading, ...]
+    n_cells: int = 0
+    n_unread: int = 0
+    examples: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = field(default_factory=tuple)
+
+    @property
+    def type(self) -> str:
+        """Property type: text, number, boolean or time."""
+        return self.readings[0].type
+
+    def sql(self, column: str, in_utc: bool | None = None) -> str:
+        """The expression of a column; for times the part in wall-clock time or the part in UTC."""
+        wanted = [one for one in self.readings if in_utc is None or one.in_utc is in_utc]
+        if not wanted:
+            return "NULL::TIMESTAMP"
+        parts = [one.of(column) for one in wanted]
+        return parts[0] if len(parts) == 1 else "coalesce(" + ", ".join(parts) + ")"
+
+
+def suspected(values: pd.Series) -> str:
+    """What a sampled column seems to hold: time, boolean, number or text."""
+    if looks.is_time(values):
+        return "time"
+    if looks.is_flag(values) and not looks.is_number(values):
+        return "boolean"
+    return "number" if looks.is_number(values) else "text"
+
+
+def iso_shape(values: pd.Series) -> Reading | None:
+    """The fast reading of a sampled time column in plain ISO form, if it has one."""
+    cells = looks.present(values)
+    if cells and all(len(cell) == 19 and cell[4] == cell[7] == "-" and cell[16] == ":" for cell in cells):
+        return columns.ISO_SECONDS
+    if cells and all(len(cell) == 10 and cell[4] == cell[7] == "-" for cell in cells):
+        return columns.ISO_DATE
+    return None
+
+
+def prove(
+    cursor: duckdb.DuckDBPyConnection, view: str, index: int, name: str, wanted: str, date_order: str | None = None
+) -> Choice:
+    """The best readings of a whole column for a wanted type: time, amount, number, boolean.
+
+    Raises:
+        IntakeError: day and month cannot be told apart.
+    """
+    column = f"c{index}"
+    statement = _DISTINCT.replace("{present}", columns.IS_PRESENT).replace("{c}", column).replace("{view}", view)
+    cursor.execute(statement)
+    if wanted == "time":
+        return _times(cursor, name, date_order)
+    candidates = {"amount": columns.AMOUNTS, "number": columns.NUMBERS, "boolean": (columns.FLAG,)}[wanted]
+    best: Choice | None = None
+    for reading in candidates:
+        choice = _measured(cursor, (reading,))
+        if best is None or choice.n_unread < best.n_unread:
+            best = choice
+        if not best.n_unread:
+            break
+    code = best.readings[0].code
+    notes = () if code in ("number", "flag") else (info("column_reading_" + code, column=name),)
+    return Choice(best.readings, best.n_cells, best.n_unread, best.examples, notes)
+
+
+def _measured(cursor: duckdb.DuckDBPyConnection, readings: tuple[Reading, ...]) -> Choice:
+    expression = Choice(readings).sql("v")
+    query = "SELECT coalesce(sum(n), 0)::BIGINT, coalesce(sum(n) FILTER (({e}) IS NULL), 0)::BIGINT FROM distinct_values"
+    n_cells, n_unread = cursor.execute(query.replace("{e}", expression)).fetchone()
+    examples: tuple[str, ...] = ()
+    if n_unread:
+        query = "SELECT v FROM distinct_values WHERE ({e}) IS NULL ORDER BY n DESC, v LIMIT 3"
+        examples = tuple(row[0] for row in cursor.execute(query.replace("{e}", expression)).fetchall())
+    return Choice(readings, int(n_cells), int(n_unread), examples)
+
+
+def _times(cursor: duckdb.DuckDBPyConnection, name: str, date_order: str | None) -> Choice:
+    plain = _measured(cursor, columns.TIMES)
+    if not plain.n_unread:
+        return _needed(cursor, plain, ())
+    order, notes = _date_order(cursor, name, date_order)
+    if order is None:
+        return _needed(cursor, plain, ())
+    return _needed(cursor, _measured(cursor, (*columns.TIMES, columns.DATE_ORDERS[order])), notes)
+
+
+def _needed(cursor: duckdb.DuckDBPyConnection, choice: Choice, notes: tuple[Note, ...]) -> Choice:
+    """The same choice with only the readings that read something."""
+    kept: list[Reading] = []
+    for reading in choice.readings:
+        before = Choice(tuple(kept)).sql("v") if kept else "NULL"
+        query = "SELECT count(*) FILTER (({e}) IS NOT NULL AND ({b}) IS NULL) FROM distinct_values"
+        if cursor.execute(query.replace("{e}", reading.of("v")).replace("{b}", before)).fetchone()[0]:
+            kept.append(reading)
+    readings = tuple(kept) or (columns.ISO,)
+    return Choice(readings, choice.n_cells, choice.n_unread, choice.examples, notes)
+
+
+def _date_order(cursor: duckdb.DuckDBPyConnection, name: str, told: str | None) -> tuple[str | None, tuple[Note, ...]]:
+    """Whether the day or the month comes first in dates like 03/04/2026, by evidence."""
+    query = (
+        "SELECT count(*), count(*) FILTER ({first} > 12), count(*) FILTER ({second} > 12), min(v),"
+        " bool_and(contains(v, '.')), min(v) FILTER ({first} > 12), min(v) FILTER ({second} > 12)"
+        " FROM distinct_values WHERE {like}"
+    )
+    query = query.replace("{first}", _FIRST).replace("{second}", _SECOND).replace("{like}", _DAY_MONTH)
+    n, days_first, days_second, example, dotted, day_example, month_example = cursor.execute(query).fetchone()
+    if not n:
+        return None, ()
+    if told is not None:
+        return told, (info("date_order_told_" + told, column=name),)
+    if days_first and days_second:
+        order, against = ("day_first", days_second) if days_first >= days_second else ("month_first", days_first)
+        if against * 10 > max(days_first, days_second):
+            raise IntakeError("dates_contradict", column=name, one=day_example, other=month_example)
+        return order, (warning("date_order_mixed", column=name, n=int(against)),)
+    if days_first:
+        return "day_first", (info("date_order_day_first", column=name, example=day_example),)
+    if days_second:
+        return "month_first", (info("date_order_month_first", column=name, example=month_example),)
+    if dotted:
+        return "day_first", (info("date_order_dotted", column=name, example=example),)
+    raise IntakeError("dates_ambiguous", column=name, example=example)

@@ -1,0 +1,134 @@
+"""Workbooks: checked as archives first, then parsed in a child process with limits, because a crafted sheet can abort
+or exhaust the process that parses it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from ops_core.errors import IntakeError
+from ops_core.intake.notes import Note, info, warning
+from ops_core.intake.tokenize import Record
+
+LARGEST_DECLARED = 200_000_000
+LARGEST_RATIO = 100
+MOST_CELLS = 2_000_000
+_CHILD_MEMORY = 4_000_000_000
+_CHILD_SECONDS = 90
+_ERROR_CELLS = ("#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#GETTING_DATA")
+_CELL = re.compile(rb'<c\b[^>]*?\br="([A-Z]{1,3})(\d{1,7})"')
+_FORMULA_WITHOUT_VALUE = re.compile(rb"<f\b[^>]*?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One sheet as rows of text in a Parquet file (`line` = row in the sheet, `c0 …`)."""
+
+    path: Path
+    name: str
+    notes: tuple[Note, ...]
+
+    def records(self) -> Iterator[Record]:
+        """The rows, blank ones included."""
+        for batch in pq.ParquetFile(self.path).iter_batches(20_000):
+            columns = [column.to_pylist() for column in batch.columns]
+            for line, *cells in zip(*columns, strict=True):
+                filled = any(cells)
+                raw = "\t".join(cells) if filled else ""
+                yield Record(line, list(cells) if filled else None, raw, None if filled else "blank")
+
+
+def open_workbook(path: Path, staging: Path, sheet: str | None = None) -> Sheet:
+    """Read a sheet: the chosen one, else the first visible one with rows.
+
+    Raises:
+        IntakeError: damaged, protected, too large when unpacked, no such sheet, or it took too long.
+    """
+    notes = _check_archive(path) if zipfile.is_zipfile(path) else []
+    target = staging / f"{len(list(staging.iterdir()))}-sheet.parquet"
+    answer = _run_child(path, target, sheet)
+    if "error" in answer:
+        known = answer.get("sheets", [])
+        raise IntakeError(str(answer["error"]), file=path.name, sheet=sheet or "", sheets=known, cells=MOST_CELLS)
+    filled = [name for name, rows in answer["sizes"].items() if rows]
+    if len(filled) > 1 and sheet is None:
+        notes.append(
+            warning("several_sheets", sheet=answer["sheet"], others=[n for n in filled if n != answer["sheet"]])
+        )
+    else:
+        notes.append(info("sheet", sheet=answer["sheet"]))
+    if answer["hidden"]:
+        notes.append(warning("hidden_sheets", sheets=answer["hidden"]))
+    found = Sheet(target, str(answer["sheet"]), tuple(notes))
+    return Sheet(target, found.name, (*found.notes, *_error_notes(found)))
+
+
+def _run_child(path: Path, target: Path, sheet: str | None) -> dict[str, object]:
+    child = Path(__file__).with_name("excel_child.py")
+    arguments = [str(path.resolve()), str(target), sheet or "", str(_CHILD_MEMORY), str(MOST_CELLS)]
+    # The interpreter runs our own file; the only foreign thing is the path of the workbook.
+    command = [sys.executable, "-I", str(child), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=_CHILD_SECONDS, check=False)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        raise IntakeError("workbook_too_slow", file=path.name, seconds=_CHILD_SECONDS) from None
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        raise IntakeError("damaged_workbook", file=path.name) from None
+
+
+def _check_archive(path: Path) -> list[Note]:
+    """Sizes that the archive declares and the furthest cell that its sheets name, before anything is parsed."""
+    notes: list[Note] = []
+    try:
+        with zipfile.ZipFile(path) as archive:
+            items = archive.infolist()
+            declared = sum(item.file_size for item in items)
+            packed = sum(item.compress_size for item in items) or 1
+            if declared > LARGEST_DECLARED or (declared > 5_000_000 and declared / packed > LARGEST_RATIO):
+                raise IntakeError("workbook_bomb", file=path.name, mb=declared // 1_000_000)
+            for item in items:
+                if item.filename.endswith(".xml"):
+                    notes += _check_part(path.name, item.filename, archive.read(item))
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError):
+        raise IntakeError("damaged_workbook", file=path.name) from None
+    return notes
+
+
+def _check_part(file: str, part: str, content: bytes) -> list[Note]:
+    if b"<!DOCTYPE" in content[:4096] or b"<!ENTITY" in content[:65536]:
+        raise IntakeError("workbook_entities", file=file)
+    if not part.startswith("xl/worksheets/"):
+        return []
+    furthest_row = furthest_column = 0
+    for cell in _CELL.finditer(content):
+        furthest_row = max(furthest_row, int(cell[2]))
+        furthest_column = max(furthest_column, _column_number(cell[1]))
+    if furthest_row * furthest_column > MOST_CELLS:
+        raise IntakeError("workbook_sparse", file=file, rows=furthest_row, columns=furthest_column)
+    empty = sum(1 for _ in _FORMULA_WITHOUT_VALUE.finditer(content))
+    notes = [warning("formulas_without_value", n=empty)] if empty else []
+    return notes + ([info("merged_cells")] if b"<mergeCell " in content else [])
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _error_notes(sheet: Sheet) -> list[Note]:
+    lines = [
+        record.line for record in sheet.records() if record.cells and any(cell in _ERROR_CELLS for cell in record.cells)
+    ]
+    return [warning("error_cells", n=len(lines), lines=lines[:20])] if lines else []

@@ -1,0 +1,264 @@
+"""Where the table is inside a file: preamble, comment lines, heading rows, first data row, column names.
+
+A heading is recognised by contrast: its cells do not have the shapes of the columns below it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ops_core.errors import IntakeError
+from ops_core.intake.notes import Note, info, warning
+from ops_core.intake.shapes import Profile, is_blank, is_total, profile, shape
+from ops_core.intake.tokenize import Record
+
+_PROFILE_ROWS = 500
+_MOST_HEADINGS = 4
+_OTHER_DELIMITERS = (",", ";", "\t", "|", " ")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The decided place of the table. `first_line` is the line of its first data row; `original` names are as written.
+
+    `columns` are unique and never blank; `skipped` are the records above the table that are no headings.
+    """
+
+    width: int
+    header_lines: tuple[int, ...]
+    first_line: int
+    original: tuple[str, ...]
+    columns: tuple[str, ...]
+    profile: Profile
+    header_cells: tuple[str, ...]
+    notes: tuple[Note, ...] = ()
+    skipped: tuple[Record, ...] = ()
+    confidence: float = 1.0
+
+
+def find_layout(records: Sequence[Record], header_rows: int | None = None, header_line: int | None = None) -> Layout:
+    """The layout of a file's first records.
+
+    `header_rows` (0 for none) and `header_line` override the evidence.
+
+    Raises:
+        IntakeError: `empty` when there is no filled row at all.
+    """
+    filled = [record for record in records if record.cells and not is_blank(record.cells)]
+    if not filled:
+        raise IntakeError("empty")
+    width = _width(filled)
+    start = _first_of_table(records, filled, width, header_line)
+    rows = [record for record in filled[start:] if len(record.cells) == width] or filled[start : start + 1]
+    shapes = _shapes_below(rows, width)
+    n_headings = _count_headings(rows, shapes) if header_rows is None else min(header_rows, len(rows))
+    notes: list[Note] = []
+    headings = [record.cells for record in rows[:n_headings]]
+    lines = [record.line for record in rows[:n_headings]]
+    if n_headings == 0 and header_rows is None and start > 0:
+        mended = _mended_heading(filled[start - 1], rows[0], width)
+        if mended:
+            start -= 1
+            headings, note = [mended[0]], mended[1]
+            lines, notes = [filled[start].line], [note]
+    first_line = rows[n_headings].line if len(rows) > n_headings else rows[-1].line + 1
+    shapes = profile([record.cells for record in rows[n_headings : n_headings + _PROFILE_ROWS]], width)
+    skipped = tuple(record for record in filled[:start])
+    found = Layout(width, tuple(lines), first_line, (), (), shapes, tuple(headings[-1]) if headings else ())
+    found = replace(found, notes=tuple(notes) + _notes(found, skipped, len(headings)), skipped=skipped)
+    return _named(found, headings)
+
+
+def unique_names(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[Note, ...]]:
+    """Column names from heading cells: trimmed, blanks numbered, repeats counted; and notes about both."""
+    names: list[str] = []
+    blank: list[str] = []
+    repeated: list[str] = []
+    taken = {" ".join(cell.split()) for cell in cells}
+    seen: Counter[str] = Counter()
+    for index, cell in enumerate(cells, 1):
+        name = " ".join(cell.replace("\ufeff", "").split())
+        if not name:
+            name = _free(f"column_{index}", taken)
+            blank.append(name)
+        elif seen[name]:
+            seen[name] += 1
+            repeated.append(name)
+            name = _free(f"{name}_{seen[name]}", taken)
+        seen[name] += 1
+        taken.add(name)
+        names.append(name)
+    notes = [warning("blank_headers", columns=blank)] if blank else []
+    notes += [warning("repeated_headers", columns=sorted(set(repeated)))] if repeated else []
+    return tuple(names), tuple(notes)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _width(filled: Sequence[Record]) -> int:
+    """The width of most rows; between equals the one that comes first. Comment lines do not vote."""
+    counts = Counter(len(record.cells) for record in filled if not record.raw.lstrip().startswith("#"))
+    if not counts:
+        counts = Counter(len(record.cells) for record in filled)
+    most = max(counts.values())
+    contenders = [width for width, count in counts.items() if count >= 0.8 * most and (width > 1 or count == most)]
+    return next(len(record.cells) for record in filled if len(record.cells) in contenders)
+
+
+def _first_of_table(records: Sequence[Record], filled: Sequence[Record], width: int, header_line: int | None) -> int:
+    """Index in `filled` of the first row that belongs to the table."""
+    if header_line is not None:
+        return next((i for i, record in enumerate(filled) if record.line >= header_line), len(filled) - 1)
+    blank_lines = {record.line for record in records if record.cells is None or is_blank(record.cells)}
+    start = next(index for index, record in enumerate(filled) if len(record.cells) == width)
+    while start + 1 < len(filled) and _is_title(filled[start], filled[start + 1], width, blank_lines):
+        following = range(start + 1, len(filled))
+        start = next((index for index in following if len(filled[index].cells) == width), start)
+        if len(filled[start].cells) != width:
+            break
+    return start
+
+
+def _is_title(record: Record, following: Record, width: int, blank_lines: set[int]) -> bool:
+    """A row of a report's title block: nearly empty, with a gap below it or a single cell in a wide table."""
+    used = sum(bool(cell.strip()) for cell in record.cells)
+    if width < 3 or 2 * used > width:
+        return False
+    used_below = sum(bool(cell.strip()) for cell in following.cells)
+    gap = any(line in blank_lines for line in range(record.line + 1, following.line))
+    return used < used_below and (gap or used == 1) and shape(record.cells[0]) not in ("integer", "time")
+
+
+def _shapes_below(rows: Sequence[Record], width: int) -> Profile:
+    below = rows[3:] if len(rows) >= 8 else rows[1:]
+    below = [record for record in below if not is_total(record.cells)] or list(below)
+    return profile([record.cells for record in below[:_PROFILE_ROWS]], width)
+
+
+def _count_headings(rows: Sequence[Record], shapes: Profile) -> int:
+    if not _is_heading(rows, shapes):
+        return 0
+    count = 1
+    while count < min(_MOST_HEADINGS, len(rows) - 1) and rows[count].line == rows[count - 1].line + _height(
+        rows[count - 1]
+    ):
+        if not (shapes.is_foreign(rows[count].cells) or _is_group_row(rows, count)):
+            break
+        count += 1
+    return count
+
+
+def _height(record: Record) -> int:
+    return record.raw.count("\n") + 1
+
+
+def _is_group_row(rows: Sequence[Record], index: int) -> bool:
+    """Whether the row above is a row of group titles over full, different names."""
+    if index != 1 or len(rows) < 4:
+        return False
+    above, cells = rows[0].cells, rows[1].cells
+    gaps = sum(not cell.strip() for cell in above)
+    names = [cell.strip() for cell in cells]
+    if 3 * gaps < len(above) or not all(names) or len(set(names)) < len(names):
+        return False
+    return all(shape(name) in ("word", "text", "code") for name in names) and not _recurs(rows[1], rows[2:])
+
+
+def _is_heading(rows: Sequence[Record], shapes: Profile) -> bool:
+    cells = rows[0].cells
+    wrong, right = shapes.contradictions(cells), shapes.agreements(cells)
+    if _is_year_heading(cells):
+        return True
+    if len(rows) == 1:
+        return not any(shape(cell) in ("integer", "decimal", "time", "email") for cell in cells)
+    if wrong != right:
+        return wrong > right
+    if not any(cell.strip() for cell in cells):
+        return False
+    names = [cell.strip() for cell in cells if cell.strip()]
+    if len(set(names)) < len(names) and len(names) < 3:
+        return False
+    return not _recurs(rows[0], rows[1:])
+
+
+def _recurs(record: Record, below: Sequence[Record]) -> bool:
+    """Whether a cell turns up again in its own column: names do not, values do."""
+    return any(
+        cell.strip() and any(other.cells[index] == cell for other in below[:_PROFILE_ROWS])
+        for index, cell in enumerate(record.cells)
+    )
+
+
+def _is_year_heading(cells: Sequence[str]) -> bool:
+    years = [int(cell) for cell in cells[1:] if cell.strip().isdecimal() and 1900 <= int(cell) <= 2100]
+    steps = {b - a for a, b in zip(years, years[1:], strict=False)}
+    return len(years) >= 2 and len(years) >= len(cells) - 2 and len(steps) == 1 and shape(cells[0]) in ("word", "text")
+
+
+def _mended_heading(record: Record, first_row: Record, width: int) -> tuple[list[str], Note] | None:
+    """The heading just above the data although its number of cells is off by a slip."""
+    if record.line + _height(record) != first_row.line or record.raw.lstrip().startswith("#"):
+        return None
+    for delimiter in _OTHER_DELIMITERS:
+        cells = [cell.strip().strip("\"'") for cell in record.raw.split(delimiter)]
+        if len(cells) == width and _are_names(cells):
+            return cells, warning("header_other_delimiter", line=record.line)
+    named = [cell for cell in record.cells if cell.strip()]
+    if len(record.cells) > width and len(named) == width and _are_names(named):
+        return named, warning("header_extra_delimiter", line=record.line)
+    if len(record.cells) > 1 and width // 2 < len(record.cells) < width and _are_names(record.cells):
+        cells = [*record.cells, *[""] * (width - len(record.cells))]
+        return cells, warning("header_short", line=record.line, found=len(record.cells), width=width)
+    return None
+
+
+def _are_names(cells: Sequence[str]) -> bool:
+    names = [cell.strip() for cell in cells]
+    return len(set(names)) == len(names) and all(shape(name) in ("word", "text", "code") for name in names)
+
+
+def _notes(found: Layout, skipped: Sequence[Record], n_headings: int) -> tuple[Note, ...]:
+    notes: list[Note] = []
+    if n_headings == 0:
+        notes.append(warning("no_header"))
+    elif n_headings > 1:
+        notes.append(warning("several_headers", rows=n_headings, line=found.header_lines[-1]))
+    comments = [record for record in skipped if record.raw.lstrip().startswith("#")]
+    if comments:
+        notes.append(info("comments", n=len(comments)))
+    if len(skipped) > len(comments):
+        first = next(record for record in skipped if record not in comments)
+        notes.append(info("preamble", rows=len(skipped) - len(comments), text=first.raw.strip()[:80]))
+    return tuple(notes)
+
+
+def _named(found: Layout, headings: Sequence[Sequence[str]]) -> Layout:
+    if not headings:
+        original = tuple("" for _ in range(found.width))
+        return replace(found, original=original, columns=tuple(f"column_{i}" for i in range(1, found.width + 1)))
+    original = tuple(_merged(headings))
+    names, notes = unique_names(original)
+    return replace(found, original=original, columns=names, notes=found.notes + notes)
+
+
+def _merged(headings: Sequence[Sequence[str]]) -> list[str]:
+    """The lowest heading row; a blank or repeated name is completed from the group above it."""
+    lowest = [cell.strip() for cell in headings[-1]]
+    if len(headings) == 1:
+        return list(headings[-1])
+    repeats = Counter(lowest)
+    group = ""
+    merged = []
+    for index, name in enumerate(lowest):
+        group = headings[-2][index].strip() or group
+        if name and repeats[name] == 1:
+            merged.append(name)
+        else:
+            merged.append(f"{group} {name}".strip())
+    return merged

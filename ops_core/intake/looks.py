@@ -1,0 +1,84 @@
+"""What sampled values look like: enough to tell a time from a name; nothing is decided for good here."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+MISSING = ("", "null", "none", "nan", "n/a", "#n/a", "<na>", "nat", "\\n", "-", "--", "—")
+_TIME = re.compile(
+    r"""\s*(?:
+        \d{4}[-/.年]\d{1,2}([-/.月]\d{1,2}日?)?([T\s]+\d{1,2}([:时点]\d{1,2}.*)?)?   # 2026-11-16 10:20, 2026年11月
+      | \d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}([T\s,]+\d{1,2}:\d{2}.*)?                      # 16/11/2026 10:20
+      | (19|20)\d{6}(\d{6})?                                                         # 20261116
+      | \d{9,10}(\.\d+)? | \d{13} | \d{16}                                           # epoch s, ms, µs
+      | [2-6]\d{4}(\.\d+)?                                                           # Excel serial
+      | ([A-Za-z]{3,9},?\s+)?\d{1,2}[\s\-][A-Za-z]{3,9}\.?[\s\-,]+\d{2,4}.*              # 16 Nov 2026
+      | ([A-Za-z]{3,9},?\s+)?[A-Za-z]{3,9}\.?\s\d{1,2},?\s+\d{4}.*                       # Nov 16, 2026
+    )\s*""",
+    re.VERBOSE,
+)
+_NUMBER = re.compile(r"\s*[-+−(]?[$€£¥￥]?\s*\d[\d\s,.'\u00a0]*([eE][-+]?\d+)?\s*[%万亿元)]?\s*")
+_FLAGS = {"true", "false", "yes", "no", "是", "否", "y", "n", "t", "f", "0", "1", "有", "无"}
+ENOUGH = 0.6
+MAX_VARIANTS = 20
+
+
+def present(values: pd.Series) -> list[str]:
+    """Sampled cells that are not missing, trimmed."""
+    cells = (str(value).strip() for value in values.dropna())
+    return [cell for cell in cells if cell.casefold() not in MISSING]
+
+
+def fits(role: str, values: pd.Series) -> bool:
+    """Whether sampled values may play a role at all; an empty sample may play any."""
+    cells = present(values)
+    if not cells:
+        return role not in ("variant",)
+    if role in ("occurred_at", "signup_at"):
+        return _share(_TIME, cells) >= ENOUGH
+    if role in ("value", "quantity", "unit_price"):
+        return _share(_NUMBER, cells) >= ENOUGH and not is_time(values)
+    if role == "variant":
+        return 2 <= len(set(cells)) <= MAX_VARIANTS
+    if role == "event":
+        return not is_time(values) and (len(set(cells)) <= max(20, len(cells) // 2) or len(cells) < 40)
+    if role in ("user_id", "order_id", "event_id"):
+        return not (_share(_TIME, cells) >= ENOUGH and any(mark in cells[0] for mark in ":/年"))
+    return True
+
+
+def is_time(values: pd.Series) -> bool:
+    """Whether sampled values are written as dates with separators (bare numbers do not count)."""
+    cells = present(values)
+    written = [cell for cell in cells if not cell.replace(".", "", 1).isdigit()]
+    return bool(written) and len(written) >= ENOUGH * len(cells) and _share(_TIME, written) >= ENOUGH
+
+
+def is_number(values: pd.Series) -> bool:
+    """Whether nearly all sampled values are numbers."""
+    cells = present(values)
+    return bool(cells) and _share(_NUMBER, cells) >= 0.95
+
+
+def is_flag(values: pd.Series) -> bool:
+    """Whether sampled values are yes/no words."""
+    cells = present(values)
+    return bool(cells) and {cell.casefold() for cell in cells} <= _FLAGS
+
+
+def is_outcome(values: pd.Series) -> bool:
+    """Whether a column can be the outcome of a test: yes/no or a number."""
+    return is_flag(values) or (is_number(values) and not is_time(values))
+
+
+def repeats(sample: pd.DataFrame, index: int | None) -> float:
+    """Share of sampled rows whose value in a column stood in an earlier row."""
+    if index is None or sample.empty:
+        return 0.0
+    return float(sample.iloc[:, index].duplicated().mean())
+
+
+def _share(pattern: re.Pattern[str], cells: list[str]) -> float:
+    return sum(pattern.fullmatch(cell) is not None for cell in cells) / len(cells)

@@ -1,0 +1,331 @@
+"""The ways from a file to a `Source`: text (fast or general), workbook, Parquet, JSON lines, frame."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from ops_core.errors import IntakeError
+from ops_core.intake import dialect as dialects
+from ops_core.intake import encoding as encodings
+from ops_core.intake.container import Container, open_container
+from ops_core.intake.dialect import Choice, Dialect
+from ops_core.intake.excel import open_workbook
+from ops_core.intake.fastpath import CleanFile, check, scan
+from ops_core.intake.jsonlines import read_json_lines
+from ops_core.intake.layout import Layout, find_layout
+from ops_core.intake.notes import Note, info, warning
+from ops_core.intake.pieces import PieceWriter
+from ops_core.intake.reader import Account, TableReader, account_notes
+from ops_core.intake.shapes import is_total
+from ops_core.intake.source import Backing, Source, SourceOptions
+from ops_core.intake.tokenize import Lines, Record, Tokenizer
+from ops_core.intake.typed import open_typed, write_frame
+
+# Below this size the general route takes a moment only and sees more (totals, second tables, repeated headings).
+_FAST_FROM_BYTES = 8_000_000
+_WIDEST = 5000
+Folder = tempfile.TemporaryDirectory
+
+
+def open_path(path: Path, options: SourceOptions) -> Source:
+    """See `source.open_source`."""
+    folder = Folder(prefix="intake-", dir=options.staging)
+    try:
+        found = open_container(path, Path(folder.name))
+        if found.kind == "parquet":
+            linked = _linked(found.path, Path(folder.name))
+            return _finish(open_typed(linked, path.name, file_hash(path), folder), found.notes)
+        if found.kind == "excel":
+            return _open_excel(path, found, options, folder)
+        if found.kind == "json_lines":
+            return _open_json(path, found, folder)
+        return _open_text(path, found, options, folder)
+    except BaseException:
+        folder.cleanup()
+        raise
+
+
+def open_frame(frame: pd.DataFrame, name: str, options: SourceOptions) -> Source:
+    """See `source.frame_source`."""
+    if frame.columns.empty or frame.empty:
+        raise IntakeError("empty" if frame.columns.empty else "header_only")
+    folder = Folder(prefix="intake-", dir=options.staging)
+    try:
+        stored = write_frame(frame, Path(folder.name) / "frame.parquet")
+        return open_typed(stored, name, file_hash(stored), folder)
+    except BaseException:
+        folder.cleanup()
+        raise
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# Text ----------------------------------------------------------------------------------------------------------------
+
+
+def _open_text(path: Path, found: Container, options: SourceOptions, folder: Folder[str]) -> Source:
+    staging = Path(folder.name)
+    text_path, encoding, notes = _as_utf8(found.path, options, staging)
+    dialect, layout, records, text_path = _understand(text_path, encoding, options, staging)
+    notes = (*found.notes, *notes, *layout.notes)
+    _refuse_narrow(layout, records)
+    if text_path.stat().st_size >= _FAST_FROM_BYTES and _may_be_clean(layout, records, text_path):
+        skip = layout.first_line - 1
+        clean = check(text_path, dialect.syntax, layout.width, skip)
+        if clean is not None:
+            digest = clean.scan.sha256 if text_path == found.path == path else file_hash(path)
+            return _fast(path, text_path, (dialect, layout, clean), notes, digest, folder)
+    with text_path.open(encoding="utf-8", errors="replace", newline=_newline(dialect)) as file:
+        lines = Lines(file.readline)
+        tokenizer = Tokenizer(dialect.syntax, layout.width, layout.profile.fits, options.mend)
+        for _ in range(dialect.skip_lines):
+            lines.next()
+        cut_line = _unfinished_line(text_path, dialect)
+        written = _write(tokenizer.records(lines), layout, staging, cut_line)
+    return _general(path, (dialect, layout), written, notes, folder)
+
+
+def _as_utf8(path: Path, options: SourceOptions, staging: Path) -> tuple[Path, str, tuple[Note, ...]]:
+    """The same text as UTF-8: the file itself, linked into the staging folder, or a transcoded copy."""
+    encoding = encodings.detect(encodings.windows(path), options.encoding)
+    if encoding.is_plain and not scan(path).is_utf8:
+        bad = encodings.bad_window(path)
+        encoding = encodings.detect(bad, None)
+        if encoding.is_plain:
+            encoding = replace(encoding, evidence="stray")
+    if encoding.is_plain:
+        return _linked(path, staging), encoding.name, ()
+    target = staging / "text.csv"
+    lines, count = encodings.utf8_copy(path, target, encoding)
+    notes = [] if encoding.name == "utf-8" else [info("encoding", encoding=encoding.name, sure=encoding.confidence)]
+    if encoding.name != "utf-8" and encoding.confidence < 0.6:
+        notes = [warning("encoding_unsure", encoding=encoding.name)]
+    if count:
+        notes.append(warning("stray_bytes", n=count, lines=list(lines)))
+    return target, encoding.name, tuple(notes)
+
+
+def _understand(
+    path: Path, encoding: str, options: SourceOptions, staging: Path
+) -> tuple[Dialect, Layout, list[Record], Path]:
+    sample = _head_text(path)
+    if not sample.strip("\ufeff \t\r\n\0"):
+        raise IntakeError("empty")
+    dialect = dialects.sniff(sample, encoding, options.delimiter, options.quote)
+    lines = dialects.open_lines(sample, dialect.syntax.line_end)
+    for _ in range(dialect.skip_lines):
+        lines.next()
+    first = list(_limited(Tokenizer(dialect.syntax).records(lines)))
+    width = find_layout(first, options.header_rows, options.header_line).width
+    # Once more with the width known: now doubtful quotes in the head are judged like everywhere else.
+    lines = dialects.open_lines(sample, dialect.syntax.line_end)
+    for _ in range(dialect.skip_lines):
+        lines.next()
+    records = list(_limited(Tokenizer(dialect.syntax, width).records(lines)))
+    layout = find_layout(records, options.header_rows, options.header_line)
+    names = ", ".join(name for name in layout.columns[:3])
+    code = "no_header" if not layout.header_lines else "header_by_contrast"
+    choice = Choice("header", str(len(layout.header_lines)), layout.confidence, code, {"names": names})
+    return dialect.with_choice(choice), layout, records, path
+
+
+def _limited(records: object) -> list[Record]:
+    return [record for _, record in zip(range(dialects.SAMPLE_RECORDS), records, strict=False)]
+
+
+def _head_text(path: Path, size: int = 1 << 20) -> str:
+    """The beginning of a file, up to the end of a line (a very long first line is read whole)."""
+    with path.open("rb") as file:
+        block = file.read(size)
+        if len(block) == size:
+            cut = max(block.rfind(b"\n"), block.rfind(b"\r"))
+            block = block[: cut + 1] if cut > 0 else block + file.read(64_000_000)
+    return block.decode("utf-8", "replace").removeprefix("\ufeff")
+
+
+def _newline(dialect: Dialect) -> str:
+    return "" if dialect.syntax.line_end == "any" else dialect.syntax.line_end
+
+
+def _unfinished_line(path: Path, dialect: Dialect) -> int | None:
+    """The number of the last line when it has no line end (an upload may have been cut off there)."""
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) in (b"\n", b"\r"):
+            return None
+        file.seek(0)
+        end = b"\r" if dialect.syntax.line_end == "\r" else b"\n"
+        return sum(block.count(end) for block in iter(lambda: file.read(1 << 22), b"")) + 1
+
+
+def _refuse_narrow(layout: Layout, records: Sequence[Record]) -> None:
+    if layout.width > _WIDEST:
+        raise IntakeError("too_many_columns", columns=layout.width, limit=_WIDEST)
+    if layout.header_lines and all(record.line < layout.first_line for record in records if record.cells):
+        raise IntakeError("header_only", columns=list(layout.columns[:8]))
+
+
+def _may_be_clean(layout: Layout, records: Sequence[Record], path: Path) -> bool:
+    """Whether the head shows nothing that only the general route can deal with."""
+    rows = [record for record in records if record.line >= layout.first_line]
+    even = all(record.cells is not None and len(record.cells) == layout.width and not record.code for record in rows)
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4096))
+        tail = file.read().decode("utf-8", "replace").splitlines()[-3:]
+    return even and not any(is_total([line]) for line in tail)
+
+
+def _fast(
+    path: Path,
+    text_path: Path,
+    parts: tuple[Dialect, Layout, CleanFile],
+    notes: tuple[Note, ...],
+    digest: str,
+    folder: Folder[str],
+) -> Source:
+    dialect, layout, clean = parts
+    kept, dropped = _kept(layout, clean.filled)
+    backing = Backing(
+        "csv",
+        text_path,
+        kept,
+        syntax=dialect.syntax,
+        width=layout.width,
+        skip=layout.first_line - 1,
+        row_offset=layout.first_line - 1,
+    )
+    return Source(
+        name=path.name,
+        columns=tuple(layout.columns[i] for i in kept),
+        dialect=dialect,
+        file_hash=digest,
+        original_columns=tuple(layout.original[i] for i in kept),
+        backing=backing,
+        rows_in_file=clean.n_rows,
+        notes=_without_dropped((*notes, *dropped), layout, kept),
+        skipped=layout.skipped,
+        folder=folder,
+    )
+
+
+# The general route -----------------------------------------------------------------------------------------------------
+
+
+def _write(
+    records: object, layout: Layout, staging: Path, cut_line: int | None = None
+) -> tuple[Account, tuple[bool, ...], Path]:
+    target = staging / "rows.parquet"
+    writer = PieceWriter(target, layout.width)
+    reader = TableReader(layout, writer, cut_line)
+    account = reader.read(records)
+    writer.close()
+    return account, tuple(writer.filled), target
+
+
+def _general(
+    path: Path,
+    parts: tuple[Dialect | None, Layout],
+    written: tuple[Account, tuple[bool, ...], Path],
+    notes: tuple[Note, ...],
+    folder: Folder[str],
+) -> Source:
+    dialect, layout = parts
+    account, filled, target = written
+    if account.accepted == 0:
+        if account.rows == 0:
+            raise IntakeError("header_only", columns=list(layout.columns[:8]))
+        first = account.rejects[0]
+        raise IntakeError("no_row_fits", rows=account.rows, line=first.line, text=first.raw[:80])
+    kept, dropped = _kept(layout, filled)
+    every = (*notes, *dropped, *account_notes(account))
+    return Source(
+        name=path.name,
+        columns=tuple(layout.columns[i] for i in kept),
+        dialect=dialect,
+        file_hash=file_hash(path),
+        original_columns=tuple(layout.original[i] for i in kept),
+        backing=Backing("parquet", target, kept),
+        rows_in_file=account.rows,
+        notes=_without_dropped(every, layout, kept),
+        rejects=tuple(account.rejects),
+        skipped=(*layout.skipped, *account.comments),
+        folder=folder,
+    )
+
+
+def _kept(layout: Layout, filled: Sequence[bool]) -> tuple[tuple[int, ...], tuple[Note, ...]]:
+    """Columns to keep: a column without a name and without a value is an artefact of the export."""
+    if not layout.header_lines:
+        return tuple(range(layout.width)), ()
+    kept = tuple(index for index in range(layout.width) if filled[index] or layout.original[index].strip())
+    dropped = layout.width - len(kept)
+    return kept, (info("empty_columns", n=dropped),) if dropped else ()
+
+
+def _without_dropped(notes: Sequence[Note], layout: Layout, kept: Sequence[int]) -> tuple[Note, ...]:
+    """The note about blank names must not speak of columns that are gone."""
+    names = {layout.columns[index] for index in kept}
+    result = []
+    for note in notes:
+        if note.code == "blank_headers":
+            left = [name for name in note.values["columns"] if name in names]
+            if not left:
+                continue
+            note = warning("blank_headers", columns=left)
+        result.append(note)
+    return tuple(result)
+
+
+def _open_excel(path: Path, found: Container, options: SourceOptions, folder: Folder[str]) -> Source:
+    sheet = open_workbook(found.path, Path(folder.name), options.sheet)
+    records = _limited(sheet.records())
+    layout = find_layout(records, options.header_rows, options.header_line)
+    _refuse_narrow(layout, records)
+    written = _write(sheet.records(), layout, Path(folder.name))
+    return _general(path, (None, layout), written, (*found.notes, *sheet.notes, *layout.notes), folder)
+
+
+def _open_json(path: Path, found: Container, folder: Folder[str]) -> Source:
+    target = Path(folder.name) / "rows.parquet"
+    table = read_json_lines(found.path, target)
+    backing = Backing("parquet", target, tuple(range(len(table.columns))))
+    return Source(
+        name=path.name,
+        columns=table.columns,
+        original_columns=table.original,
+        backing=backing,
+        rows_in_file=table.rows,
+        notes=(*found.notes, *table.notes),
+        rejects=table.rejects,
+        file_hash=file_hash(path),
+        folder=folder,
+    )
+
+
+def _finish(source: Source, notes: tuple[Note, ...]) -> Source:
+    source.notes = (*notes, *source.notes)
+    return source
+
+
+def _linked(path: Path, staging: Path) -> Path:
+    """The file inside the staging folder, where the database may read it: a hard link, else a copy."""
+    if path.parent == staging:
+        return path
+    target = staging / f"original{path.suffix or '.csv'}"
+    try:
+        os.link(path.resolve(), target)
+    except OSError:
+        shutil.copyfile(path, target)
+    return target

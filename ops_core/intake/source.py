@@ -1,0 +1,178 @@
+"""Any file or frame as rows of source text: the contract between reading a file and understanding it.
+
+    with open_source("export.csv") as source:
+        source.columns, source.rows_in_file, source.notes, source.rejects
+        source.stage(cursor, "incoming")            # temp view: line, c0 … c(n-1)
+
+`rows_in_file` = rows in the view + rejected rows, always. A view column `ck` holds `columns[k]`. Text stays as written
+(blank cells are NULL); columns of typed sources keep their type, see `types`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+import pandas as pd
+
+from ops_core.intake.dialect import Dialect
+from ops_core.intake.fastpath import literal, read_arguments
+from ops_core.intake.notes import Note, Reject
+from ops_core.intake.tokenize import Record, Syntax
+from ops_core.store.schema import quote
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What a person decided instead of the evidence; everything left None is sniffed.
+
+    `header_rows`: 0 = there is none. `sheet`: name of a worksheet. `staging`: folder for temporary files (it must be
+    one that the database may read). `mend`: also keep rows whose opening quote was never closed when every cell falls
+    into place (used to convert files); otherwise such rows are rejected.
+    """
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    quote: str | None = None
+    header_rows: int | None = None
+    header_line: int | None = None
+    sheet: str | None = None
+    staging: Path | None = None
+    mend: bool = False
+
+
+@dataclass(frozen=True)
+class Backing:
+    """Where the accepted rows lie. `kind`: `csv` (read by DuckDB as it is) or `parquet`.
+
+    `positions[k]` is the stored column of `columns[k]`; `row_offset` turns a row number into a line.
+    """
+
+    kind: str
+    path: Path
+    positions: tuple[int, ...]
+    types: tuple[str, ...] = ()
+    syntax: Syntax | None = None
+    width: int = 0
+    skip: int = 0
+    row_offset: int = 0
+    stored_names: tuple[str, ...] = ()
+
+
+class Source:
+    """Rows of source text with their line numbers. Made by `open_source` or `frame_source`; close it when done."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        columns: tuple[str, ...],
+        original_columns: tuple[str, ...],
+        backing: Backing,
+        rows_in_file: int,
+        dialect: Dialect | None = None,
+        notes: tuple[Note, ...] = (),
+        rejects: tuple[Reject, ...] = (),
+        skipped: tuple[Record, ...] = (),
+        file_hash: str = "",
+        folder: tempfile.TemporaryDirectory[str] | None = None,
+    ) -> None:
+        self.name = name
+        self.columns = columns
+        self.original_columns = original_columns
+        self.dialect = dialect
+        self.notes = notes
+        self.rejects = rejects
+        self.skipped = skipped
+        self.rows_in_file = rows_in_file
+        self.file_hash = file_hash
+        self.backing = backing
+        self._folder = folder
+
+    @property
+    def types(self) -> Mapping[str, str]:
+        """Column name → `text`, or the DuckDB type that the view's column already has (`BIGINT`, `TIMESTAMP` …)."""
+        kinds = self.backing.types or ("text",) * len(self.columns)
+        return dict(zip(self.columns, kinds, strict=True))
+
+    @property
+    def rows_accepted(self) -> int:
+        """How many rows the staged view has."""
+        return self.rows_in_file - len(self.rejects)
+
+    @property
+    def lines_are_free(self) -> bool:
+        """Whether asking for line numbers costs nothing (otherwise stage without them first)."""
+        return self.backing.kind != "csv"
+
+    def stage(self, cursor: duckdb.DuckDBPyConnection, view_name: str, lines: bool = True) -> None:
+        """Create the temp view `view_name` on this cursor: `line BIGINT, c0 …`, exactly the accepted rows.
+
+        With `lines=False` a big clean file is read on all cores and `line` is NULL; stage it again with lines under
+        another name to find the lines of the few rows that failed. Line numbers are physical lines of the file, rows
+        of the sheet, or position + 2 for frames and Parquet.
+        """
+        cursor.execute("CREATE OR REPLACE TEMP VIEW " + quote(view_name) + " AS " + self._select(lines))
+
+    def sample(self, n: int = 100) -> pd.DataFrame:
+        """The first `n` accepted rows as text, with `line` in front (blank cells are None)."""
+        with duckdb.connect() as connection:
+            self.stage(connection, "preview")
+            found = connection.execute("SELECT line, COLUMNS(* EXCLUDE line)::VARCHAR FROM preview LIMIT $n", {"n": n})
+            frame = pd.DataFrame(found.fetchall(), columns=["line", *self.columns], dtype=object)
+        return frame
+
+    def close(self) -> None:
+        """Remove the temporary files; staged views stop working."""
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _select(self, lines: bool) -> str:
+        backing = self.backing
+        if backing.kind == "csv":
+            line = f"row_number() OVER () + {backing.row_offset:d}" if lines else "NULL::BIGINT"
+            cells = ", ".join(f"c{position} AS c{index}" for index, position in enumerate(backing.positions))
+            arguments = read_arguments(backing.path, backing.syntax, backing.width, backing.skip)
+            return f"SELECT {line} AS line, {cells} FROM read_csv({arguments})"
+        stored = backing.stored_names or tuple(f"c{position}" for position in backing.positions)
+        types = backing.types or ("kept",) * len(stored)
+        cells = ", ".join(
+            f"{quote(name)}{'::VARCHAR' if kind == 'text' else ''} AS c{index}"
+            for index, (name, kind) in enumerate(zip(stored, types, strict=True))
+        )
+        if backing.stored_names:
+            path = literal(str(backing.path))
+            return f"SELECT file_row_number + 2 AS line, {cells} FROM read_parquet({path}, file_row_number = true)"
+        return f"SELECT line, {cells} FROM read_parquet({literal(str(backing.path))})"
+
+
+def open_source(path: str | Path, *, options: SourceOptions | None = None) -> Source:
+    """Open any file: delimited text in any encoding, a workbook, Parquet, JSON lines, or one of these in gz or zip.
+
+    Raises:
+        IntakeError: the file cannot be taken; the sentence says why and what would work. Nothing is left behind.
+    """
+    # The routes build sources, so they import this module: they are looked up when one is opened.
+    from ops_core.intake import routes  # noqa: PLC0415
+
+    return routes.open_path(Path(path), options or SourceOptions())
+
+
+def frame_source(frame: pd.DataFrame, name: str = "frame", *, options: SourceOptions | None = None) -> Source:
+    """A pandas frame as a source; `line` is position + 2, as if the frame were a sheet with one heading row."""
+    from ops_core.intake import routes  # noqa: PLC0415
+
+    return routes.open_frame(frame, name, options or SourceOptions())
