@@ -12,6 +12,7 @@ ui.cached(analyze, workspace, query) an answer computed once per data version
 """
 
 from ui.choices import pick, pick_many, pick_number, switch
+from ui.current import Screen, View, screen, view
 from ui.empty import unavailable
 from ui.layout import (
     answer,
@@ -31,7 +32,6 @@ from ui.people import user_list
 from ui.session import cached, remembered
 from ui.tables import Column, table
 from ui.text import chip, mark, plain, spaced
-from ui.view import Screen, View, screen, view
 
 __all__ = [
     "Column",

@@ -1,41 +1,42 @@
-"""Page controls live in the address as codes, never as labels, so a link opens in either language.
+"""The view stands in the address, as codes and data, never as labels: a link opens in either language.
 
-Streamlit's own binding writes a widget's label into the address; it is right for the shared bar, whose values are data
-(dates, names). A page's choices (`?grain=week`) go through here. Back, Reload and a pasted link set the control; a
-choice survives leaving the page and coming back.
+The address is the truth. When it changes under us (a pasted link, Back, a click in the menu) the controls follow it;
+when a control changes, the address follows. Links between pages carry the shared choices and what the target page was
+last asked, so each click is one step back.
+
+Streamlit can bind a widget to the address itself, but only while the widget is on the screen, and writes labels; the
+bar's controls live in closed popovers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import streamlit as st
 
 T = TypeVar("T")
+Texts = tuple[str, ...]
 
 _STATE = "address"
+SHARED = ("workspace", "period", "compare", "segment", "lang")
 
 
 @dataclass
-class _Visit:
-    """What this session knows of the address since the page was entered."""
+class _Memory:
+    """What this session knows of the address."""
 
     page: str = ""
-    seen: dict[str, tuple[str, ...]] = field(default_factory=dict)  # texts of each parameter as last met or written
-    arriving: set[str] = field(default_factory=set)  # parameters met for the first time in this run
-    brought: dict[str, object] = field(default_factory=dict)  # values that came along from an earlier visit
-    quiet: set[str] = field(default_factory=set)  # brought values that Back has taken out of the address
+    seen: dict[str, Texts] = field(default_factory=dict)  # each parameter as last met or written
+    defaults: dict[str, object] = field(default_factory=dict)
+    values: dict[str, object] = field(default_factory=dict)
+    asked: dict[str, dict[str, Texts]] = field(default_factory=dict)  # page → its own parameters
 
 
 def enter(page: str) -> None:
     """Tell which page is shown; app.py calls it once per run."""
-    visit = st.session_state.get(_STATE)
-    if visit is None or visit.page != page:
-        st.session_state[_STATE] = _Visit(page)
-    else:
-        visit.arriving.clear()
+    _memory().page = page
 
 
 def recall(name: str, default: T, read: Callable[[Sequence[str]], T | None]) -> str:
@@ -43,40 +44,58 @@ def recall(name: str, default: T, read: Callable[[Sequence[str]], T | None]) -> 
 
     `read` turns the parameter's texts into a value, or `None` where they mean nothing.
     """
-    visit, key, raw = _visit(), f"control.{name}", tuple(st.query_params.get_all(name))
-    if name not in visit.seen:
-        visit.arriving.add(name)
-    if raw and raw != visit.seen.get(name):
+    memory, key, raw = _memory(), control_key(name), _texts(name)
+    moved = raw != memory.seen.get(name, ())
+    if moved and raw:
         value = read(raw)
-        if value is not None:
-            st.session_state[key] = value
-    elif not raw and visit.seen.get(name):
-        # Back to an address without the parameter. A value brought along stays: writing it again would trap Back.
-        if name in visit.brought:
-            visit.quiet.add(name)
-        else:
-            st.session_state[key] = default
-    visit.seen[name] = raw
-    st.session_state.setdefault(key, default)
+        st.session_state[key] = default if value is None else value
+    elif moved or (not raw and memory.defaults.get(name, default) != default):
+        st.session_state[key] = default
+    memory.seen[name], memory.defaults[name] = raw, default
+    if key not in st.session_state:
+        st.session_state[key] = memory.values.get(name, default)
     return key
 
 
 def keep(name: str, value: T, default: T, write: Callable[[T], Sequence[str]]) -> T:
     """Write a widget's value into the address (nothing for the default). Call after the widget; returns the value."""
-    visit = _visit()
+    memory = _memory()
     wanted = () if value == default else tuple(write(value))
-    if wanted == visit.seen[name] or (name in visit.quiet and value == visit.brought[name]):
-        return value
-    visit.quiet.discard(name)
-    if name in visit.arriving and wanted:
-        visit.brought[name] = value
-    if wanted:
-        st.query_params[name] = list(wanted)
-    elif name in st.query_params:
-        del st.query_params[name]
-    visit.seen[name] = wanted
+    memory.values[name] = value
+    if name not in SHARED:
+        memory.asked.setdefault(memory.page, {})[name] = wanted
+    if wanted != memory.seen[name]:
+        if wanted:
+            st.query_params[name] = list(wanted)
+        elif name in st.query_params:
+            del st.query_params[name]
+        memory.seen[name] = wanted
     return value
 
 
-def _visit() -> _Visit:
-    return st.session_state.setdefault(_STATE, _Visit())
+def link_to(page: str, **shared: str) -> list[tuple[str, str]]:
+    """The parameters of a link to a page: the shared choices (`shared` overrides them) and its own last ones."""
+    memory = _memory()
+    kept = {name: memory.seen.get(name, ()) for name in SHARED}
+    kept.update({name: (text,) for name, text in shared.items()})
+    kept.update(memory.asked.get(page, {}))
+    return [(name, text) for name, texts in kept.items() for text in texts]
+
+
+def control_key(name: str) -> str:
+    """The session-state key of the widget behind a parameter."""
+    return f"control.{name}"
+
+
+def peek(name: str, allowed: Iterable[str]) -> str | None:
+    """A parameter's text where it is one of the allowed ones, without touching its control."""
+    texts = _texts(name)
+    return texts[0] if texts and texts[0] in set(allowed) else None
+
+
+def _texts(name: str) -> Texts:
+    return tuple(st.query_params.get_all(name))
+
+
+def _memory() -> _Memory:
+    return st.session_state.setdefault(_STATE, _Memory())

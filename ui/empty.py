@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from ui import links
-from ui.view import screen
+from ui.current import screen
 
 SAMPLES = Path(__file__).resolve().parent.parent / "data" / "samples"
 

@@ -1,24 +1,41 @@
-"""What a person sees when something cannot be done: a sentence, never a stack."""
+"""The one boundary: a person sees a sentence, never a stack."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import secrets
+from collections.abc import Iterator
+
 import streamlit as st
 
-from ops_core.errors import OpsError, StoreError
+from ops_core.errors import OpsError
 from ops_core.locale import Translator
 from ui import links, session
 from ui.text import plain
 
+LOG = logging.getLogger("opsdeck")
 
-def refused(error: OpsError, t: Translator) -> None:
-    """The sentence of an error that OpsDeck raises on purpose, and the way out where there is one."""
+
+@contextlib.contextmanager
+def boundary(t: Translator) -> Iterator[None]:
+    """Turn what goes wrong inside into a sentence: an `OpsError` says it itself, anything else is our fault.
+
+    For the latter the person gets an apology with a number, and the log the stack under that number.
+    """
+    try:
+        yield
+    except OpsError as error:
+        _refused(error, t)
+    except Exception:
+        number = secrets.token_hex(4)
+        LOG.exception("error %s", number)
+        st.error(t("shell.apology", id=number), icon=":material/error:")
+
+
+def _refused(error: OpsError, t: Translator) -> None:
     st.error(plain(error.sentence(t)), icon=":material/error:")
-    if isinstance(error, StoreError) and error.code == "unknown_workspace":
+    if error.code == "unknown_workspace":
         with st.container(horizontal=True, gap="xsmall"):
-            for name in session.workspace_names():
-                st.page_link(links.first(), label=plain(name), query_params={"workspace": name})
-
-
-def apologize(number: str, t: Translator) -> None:
-    """An apology with the number under which the log has the stack."""
-    st.error(t("shell.apology", id=number), icon=":material/error:")
+            for name in session.workspace_names(t.language):
+                links.link(links.first(), plain(name), icon=":material/arrow_forward:", workspace=name)

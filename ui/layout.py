@@ -21,9 +21,9 @@ from streamlit.delta_generator import DeltaGenerator
 from ops_core.charts.theme import CONFIG
 from ops_core.locale import Translator
 from ui import downloads
+from ui.current import screen
 from ui.tables import Column, table
-from ui.text import plain
-from ui.view import screen
+from ui.text import plain, small
 
 _TEXT_WIDTH = 860
 _PANEL_GAP = (30, 32)  # pixels down, across
@@ -105,7 +105,7 @@ def panel_head(
         with st.container(gap=3):
             st.subheader(title, anchor=False)
             if subtitle:
-                st.caption(subtitle)
+                st.markdown(small(subtitle))
         if frame is not None:
             _actions(title, frame, name, columns)
 
@@ -133,7 +133,7 @@ def _labelled(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
 
 def definition(text: str) -> None:
     """The definition line that closes a page."""
-    st.caption(text)
+    st.markdown(small(text))
 
 
 def _spoken(subtitle: str) -> str:

@@ -1,11 +1,15 @@
-"""The registered pages by address, for links from one to another."""
+"""The pages by address, the menu, and links from one page to another. A link carries the view along."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 from streamlit.navigation.page import Page
+
+from ops_core.locale import Translator
+from ui import address
+from ui.text import small
 
 _STATE = "pages"
 
@@ -15,21 +19,33 @@ def register(pages: Mapping[str, Page]) -> None:
     st.session_state[_STATE] = dict(pages)
 
 
-def page(address: str) -> Page:
-    """The page at an address (`funnel`, `import`)."""
-    return st.session_state[_STATE][address]
+def menu(groups: Mapping[str, Sequence[str]], t: Translator, **shared: str) -> None:
+    """The menu in the sidebar. Own links, because the built-in menu would drop the view from the address."""
+    with st.sidebar:
+        for group, addresses in groups.items():
+            with st.container(gap=2):
+                st.markdown(small(t(f"shell.group_{group}")))
+                for name in addresses:
+                    link(name, t(f"shell.page_{name}"), **shared)
 
 
-def first() -> Page:
-    """The page that the bare address shows."""
-    return next(iter(st.session_state[_STATE].values()))
+def link(name: str, label: str, icon: str | None = None, **shared: str) -> None:
+    """A link to the page at an address (`funnel`), with the view as it is; `shared` changes some of it."""
+    page = st.session_state[_STATE][name]
+    st.page_link(
+        page,
+        label=label,
+        icon=icon,
+        query_params=address.link_to(name, **shared),
+        width="stretch" if not icon else "content",
+    )
 
 
-def exists(address: str) -> bool:
+def first() -> str:
+    """The address of the page that the bare address shows."""
+    return next(iter(st.session_state[_STATE]))
+
+
+def exists(name: str) -> bool:
     """Whether there is a page at an address."""
-    return address in st.session_state[_STATE]
-
-
-def link(address: str, label: str, icon: str | None = None) -> None:
-    """A link to a page that keeps the shared bar's choices."""
-    st.page_link(page(address), label=label, icon=icon)
+    return name in st.session_state[_STATE]

@@ -9,8 +9,9 @@ import streamlit as st
 
 from ops_core.errors import OpsError
 from ops_core.model.segment import Segment
+from ui.current import screen
 from ui.tables import Column, table
-from ui.view import screen
+from ui.text import small
 
 _LONGEST_NAME = 60
 
@@ -38,7 +39,7 @@ def _list(sentence: str, user_ids: Sequence[str], name: str) -> None:
 
     @st.dialog(t("shell.users_n", n=len(user_ids)), width="medium")
     def show() -> None:
-        st.caption(sentence)
+        st.markdown(small(sentence))
         frame = pd.DataFrame({"user_id": list(user_ids)})
         table(frame, [Column("user_id", t("shell.user_id"))], name=name, files=True, height=420)
 

@@ -14,7 +14,6 @@ from ops_core.workspace import Workspace
 
 Days = tuple[dt.date, dt.date]  # first and last day, both included
 
-COMPARISONS = ("previous", "year", "none")
 _YEAR_DAYS = 364  # 52 whole weeks, so that weekdays meet weekdays
 
 
@@ -85,11 +84,6 @@ def comparison(days: Days, code: str, known: Calendar) -> Period | None:
         return None
     start = day_number(days[0]) - back
     return Period.of_days(start, start + length) if start >= known.first_day else None
-
-
-def comparison_fits(days: Days, code: str, known: Calendar) -> bool:
-    """Whether a comparison can be offered for these days."""
-    return code in ("none", "previous") or comparison(days, code, known) is not None
 
 
 def grain_of(days: Days) -> str:

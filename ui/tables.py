@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from ops_core.locale import UNDEFINED
+from ops_core.locale.translator import UNDEFINED
 from ui import downloads
-from ui.view import screen
+from ui.current import screen
+from ui.text import small
 
 _ROW_HEIGHT = 32
 _MOST_ROWS = 5_000  # on screen; the file has them all
@@ -59,7 +60,7 @@ def table(
     )
     t = screen().t
     if len(frame) > _MOST_ROWS:
-        st.caption(t("shell.first_rows", shown=t.number(_MOST_ROWS), total=t.number(len(frame))))
+        st.markdown(small(t("shell.first_rows", shown=t.number(_MOST_ROWS), total=t.number(len(frame)))))
     if files:
         downloads.buttons(frame[list(shown.columns)].rename(columns={c.name: c.label for c in columns}), name, t)
 

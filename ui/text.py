@@ -21,6 +21,11 @@ def mark(color: str, text: str) -> str:
     return f':color[■]{{foreground="{color}"}} {text}'
 
 
+def small(text: str) -> str:
+    """Small grey text: subtitles, notes, definitions."""
+    return f":small[:gray[{text}]]"
+
+
 def chip(label: str, value: str) -> str:
     """The label of a control that tells its state: the name in grey, the value in ink."""
     return f":gray[{label}] {value}" if label else value
