@@ -103,7 +103,7 @@ def compare(control: Aggregates, treatment: Aggregates, alpha: float = 0.05) -> 
 def _control(query: ExperimentQuery, arms: tuple[str, ...]) -> str:
     if query.control is not None:
         if query.control not in arms:
-            raise QueryError("experiment_unknown_arm", name=query.control, nearest=nearest(query.control, arms))
+            raise QueryError("experiment_unknown_arm", name=query.control, nearest=nearest(query.control, arms) or arms)
         return query.control
     ranked = sorted(arms, key=lambda arm: _control_rank(arm.strip().casefold()))
     return ranked[0]

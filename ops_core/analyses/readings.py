@@ -85,9 +85,9 @@ def read(workspace: Workspace, query: ExperimentQuery) -> Reading:
         return _from_assignments(workspace, query)
     batch_id = units.find_table(workspace.store, query.source)
     if batch_id is None:
-        raise QueryError(
-            "unknown_experiment", name=str(query.source), nearest=nearest(str(query.source), known["name"].astype(str))
-        )
+        names = known["name"].astype(str).tolist()
+        close = nearest(str(query.source), names) or names[:3]
+        raise QueryError("unknown_experiment", name=str(query.source), nearest=close)
     return _from_unit_table(workspace, query, batch_id)
 
 

@@ -207,25 +207,29 @@ def _of_days(_: Store, cursor: duckdb.DuckDBPyConnection, name: str, outcome: Ou
 def _of_chain(_: Store, cursor: duckdb.DuckDBPyConnection, name: str, outcome: Outcome) -> None:
     # The start is fixed by the exposure, so taking each next step as early as possible is the best a user can do.
     cursor.execute(
-        """CREATE OR REPLACE TEMP TABLE chain AS
-           SELECT user_key, exposed_us, exposed_us + $from_us AS reached_us FROM exposed""",
+        """
+        CREATE OR REPLACE TEMP TABLE chain AS
+        SELECT user_key, exposed_us, exposed_us + $from_us AS reached_us, []::BIGINT[] AS used FROM exposed
+        """,
         {"from_us": outcome.from_us},
     )
-    previous = None
-    for code in outcome.event_codes:
-        # A repeated step needs another row: the same row cannot serve twice.
+    for step, code in enumerate(outcome.event_codes):
+        # A step that repeats needs another row than before: `used` holds the row number each step took of its event.
+        earlier = max((place + 1 for place in range(step) if outcome.event_codes[place] == code), default=0)
         cursor.execute(
             """
             CREATE OR REPLACE TEMP TABLE chain AS
-            SELECT user_key, exposed_us, min(epoch_us(occurred_at)) AS reached_us
-            FROM chain JOIN events USING (user_key)
-            WHERE event_code = $code AND epoch_us(occurred_at) >= reached_us + $gap_us
-              AND epoch_us(occurred_at) - exposed_us <= $to_us
+            SELECT user_key, exposed_us, min_by(at_us, row_no) AS reached_us,
+                   list_append(any_value(used), min(row_no)) AS used
+            FROM (SELECT user_key, exposed_us, reached_us, used, epoch_us(occurred_at) AS at_us,
+                         row_number() OVER (PARTITION BY user_key ORDER BY occurred_at) AS row_no
+                  FROM chain JOIN events USING (user_key)
+                  WHERE event_code = $code AND epoch_us(occurred_at) - exposed_us BETWEEN $from_us AND $to_us)
+            WHERE at_us >= reached_us AND row_no > coalesce(used[$earlier], 0)
             GROUP BY user_key, exposed_us
             """,
-            {"code": code, "gap_us": int(code == previous), "to_us": outcome.to_us},
+            {"code": code, "earlier": earlier, "from_us": outcome.from_us, "to_us": outcome.to_us},
         )
-        previous = code
     statement = "CREATE TEMP TABLE {amounts} AS SELECT user_key, 1::DECIMAL(19, 6) AS amount FROM chain"
     cursor.execute(statement.replace("{amounts}", f"amount_{name}"))
 
