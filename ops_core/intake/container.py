@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever its name says; archives are opened, other things refused in plain words."""
+"""What a file is by its first bytes, whatever its name says. Archives are opened, other things refused."""
 
 from __future__ import annotations
 

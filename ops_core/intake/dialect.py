@@ -155,16 +155,14 @@ def _scored(body: str, syntax: Syntax) -> _Candidate:
 
 def _quote_of(body: str, mark: str) -> str:
     """The quote sign: the one that stands at both ends of cells. Double quotes unless only apostrophes do."""
+    head = body[:200_000]
     edge = r"[ \t]+" if mark == _WHITESPACE else re.escape(mark)
-    counts = {}
-    for sign in ('"', "'"):
-        cell = rf"(?:^|(?<={edge[-2:] if len(mark) > 1 and mark != _WHITESPACE else edge if mark != _WHITESPACE else ' '}))"
-        pattern = rf"{cell} ?{sign}[^{sign}\r\n]*{sign}(?={edge}|\s*$)"
-        counts[sign] = len(re.findall(pattern, body[:200_000], re.MULTILINE))
-    lines = body[:200_000].count("\n") + body[:200_000].count("\r") + 1
-    if counts['"'] == 0 and counts["'"] >= max(2, lines // 20):
-        return "'"
-    return '"'
+    counts = {
+        sign: len(re.findall(rf"(?:^|{edge}) ?{sign}[^{sign}\r\n]*{sign}(?={edge}|\s*$)", head, re.MULTILINE))
+        for sign in ('"', "'")
+    }
+    lines = head.count("\n") + head.count("\r") + 1
+    return "'" if counts['"'] == 0 and counts["'"] >= max(2, lines // 20) else '"'
 
 
 def _escape_of(body: str, quote: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import functools
+import itertools
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -250,7 +251,7 @@ def _single_byte_score(sample: bytes, name: str) -> float:
     if name == "cp1251":
         high = [char for char in text if char > "\x7f"]
         cyrillic = sum("А" <= char <= "я" or char in "ёЁ№" for char in high)
-        inner_capitals = sum(a.islower() and b.isupper() for a, b in zip(high, high[1:], strict=False))
+        inner_capitals = sum(a.islower() and b.isupper() for a, b in itertools.pairwise(high))
         return 0.9 * cyrillic / len(high) - 0.5 * inner_capitals / len(high) if high else 0.0
     return _latin_score(text)
 

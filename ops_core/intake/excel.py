@@ -77,7 +77,7 @@ def _run_child(path: Path, target: Path, sheet: str | None) -> dict[str, object]
     # The interpreter runs our own file; the only foreign thing is the path of the workbook.
     command = [sys.executable, "-I", str(child), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_CHILD_SECONDS, check=False)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, timeout=_CHILD_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         raise IntakeError("workbook_too_slow", file=path.name, seconds=_CHILD_SECONDS) from None
     try:

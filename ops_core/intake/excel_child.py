@@ -22,18 +22,12 @@ _MIDNIGHT = dt.time()
 
 def text_of(value: object) -> str:
     """A cell as text: whole numbers without a decimal point, dates in ISO form."""
-    if isinstance(value, str):
-        return value
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     if isinstance(value, dt.datetime):
         return value.date().isoformat() if value.time() == _MIDNIGHT else value.isoformat(" ")
-    if isinstance(value, (dt.date, dt.time)):
-        return value.isoformat()
-    if isinstance(value, dt.timedelta):
-        return str(value)
     return "" if value is None else str(value)
 
 

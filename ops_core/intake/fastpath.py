@@ -18,8 +18,8 @@ import duckdb
 
 from ops_core.intake.tokenize import Syntax
 
-_BLOCK = 1 << 22
-_LONGEST_PATTERN = 8
+# Small enough to stay in a core's cache while several marks are counted in it.
+_BLOCK = 1 << 18
 
 
 @dataclass
@@ -39,11 +39,12 @@ class Scan:
 
 
 def scan(path: Path, patterns: Sequence[bytes] = ()) -> Scan:
-    """Read a file once. `patterns` of at most eight bytes are counted."""
-    found = Scan(counts=dict.fromkeys((b"\n", b"\r\n", b"\r", b"\0", *patterns), 0))
+    """Read a file once and count `patterns` (and line feeds)."""
+    found = Scan(counts=dict.fromkeys((b"\n", *patterns), 0))
     digest = hashlib.sha256()
     decoder = codecs.getincrementaldecoder("utf-8")()
     rest = b""
+    keep = max(map(len, found.counts)) - 1
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             digest.update(block)
@@ -53,7 +54,7 @@ def scan(path: Path, patterns: Sequence[bytes] = ()) -> Scan:
             for pattern in found.counts:
                 begin = max(0, len(rest) - len(pattern) + 1)
                 found.counts[pattern] += whole.count(pattern, begin)
-            rest = whole[-(_LONGEST_PATTERN - 1) :]
+            rest = whole[-keep:] if keep else b""
             if found.is_utf8 and not block.isascii():
                 found.is_utf8 = _decodes(decoder, block)
     found.is_utf8 = found.is_utf8 and _decodes(decoder, b"", final=True)
@@ -63,32 +64,44 @@ def scan(path: Path, patterns: Sequence[bytes] = ()) -> Scan:
 
 @dataclass(frozen=True)
 class CleanFile:
-    """A file that DuckDB reads as it is. `filled` tells which columns hold anything; rows begin at `first_line`."""
+    """A file that DuckDB reads as it is. `blank` are those of the doubtful columns that hold nothing at all."""
 
     n_rows: int
-    filled: tuple[bool, ...]
+    blank: tuple[int, ...]
     scan: Scan
 
 
-def check(path: Path, syntax: Syntax, width: int, skip: int) -> CleanFile | None:
-    """Proof that a file is clean, None when it is not (or when that cannot be told)."""
+def check(
+    path: Path, syntax: Syntax, shape: tuple[int, int], doubtful: Sequence[int], has_quotes: bool
+) -> tuple[CleanFile | None, Scan | None]:
+    """Proof that a file is clean, None when it is not (or when that cannot be told); and what the bytes say.
+
+    `shape` is the number of columns and of leading lines to skip; `doubtful` columns are looked at for any value.
+    """
+    width, skip = shape
     if len(syntax.delimiter.encode()) != 1 or syntax.wrapped or syntax.line_end != "\n" or not syntax.quote:
-        return None
-    delimiter = syntax.delimiter.encode()
-    quoted_blank = delimiter + syntax.quote.encode() * 2
-    tails = [delimiter + b"\n", delimiter + b"\r\n", quoted_blank + b"\n", quoted_blank + b"\r\n"]
-    found: list[Scan] = []
-    scanning = threading.Thread(target=lambda: found.append(scan(path, tails)))
-    scanning.start()
-    counted = _count(path, syntax, width, skip)
-    scanning.join()
-    if counted is None or not found:
-        return None
+        return None, None
     with path.open("rb") as file:
-        heading = b"".join(file.readline() for _ in range(skip))
-    ends_blank = sum(found[0].counts[tail] - heading.count(tail) for tail in tails)
-    ends_blank += found[0].last == delimiter
-    return _proved(found[0], counted, ends_blank, skip)
+        heading = b"".join(file.readline() for _ in range(skip)) or file.readline()
+    end = b"\r\n" if heading.endswith(b"\r\n") else b"\n"
+    delimiter, quote = syntax.delimiter.encode(), syntax.quote.encode()
+    tails = [delimiter + end, delimiter + quote * 2 + end] if has_quotes else [delimiter + end]
+    blank_row = b"\n" + delimiter * (width - 1) + end
+    found: list[Scan] = []
+    scanning = threading.Thread(
+        target=lambda: found.append(scan(path, [b"\r", b"\0", blank_row, *tails, *{end} - {b"\n"}]))
+    )
+    scanning.start()
+    counted = _count(path, syntax, (width, skip), doubtful)
+    scanning.join()
+    seen = found[0]
+    ends_blank = sum(seen.counts[tail] - heading.count(tail) * (skip > 0) for tail in tails) + (seen.last == delimiter)
+    proved = counted is not None and seen.counts[blank_row] == 0
+    if not proved or not _is_proved(seen, counted, (ends_blank if width > 1 else None, skip, end)):
+        return None, seen
+    return CleanFile(
+        counted[0], tuple(index for index, n in zip(doubtful, counted[2:], strict=True) if not n), seen
+    ), seen
 
 
 def read_arguments(path: Path, syntax: Syntax, width: int, skip: int) -> str:
@@ -105,29 +118,26 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _count(path: Path, syntax: Syntax, width: int, skip: int) -> tuple[int, ...] | None:
-    query = (
-        "SELECT count(*), count(*) FILTER (coalesce(*COLUMNS(*)) IS NULL), count(COLUMNS(*)) FROM read_csv("
-        + read_arguments(path, syntax, width, skip)
-        + ")"
-    )
+def _count(path: Path, syntax: Syntax, shape: tuple[int, int], doubtful: Sequence[int]) -> tuple[int, ...] | None:
+    width, skip = shape
+    counts = ", ".join(f"count(c{index})" for index in (width - 1, *doubtful))
+    statement = ("SELECT count(*),", counts, "FROM read_csv(", read_arguments(path, syntax, width, skip), ")")
     with duckdb.connect() as connection:
         try:
-            return connection.execute(query).fetchone()
+            return connection.execute(" ".join(statement)).fetchone()
         except duckdb.Error:
             return None
 
 
-def _proved(found: Scan, counted: tuple[int, ...], ends_blank: int, skip: int) -> CleanFile | None:
-    n_rows, n_blank, *filled = counted
-    counts = found.counts
-    n_lines = counts[b"\n"] + (0 if found.ends_with_line else 1)
-    uniform = counts[b"\r"] == counts[b"\r\n"] and counts[b"\r\n"] in (0, counts[b"\n"])
-    if not (found.is_utf8 and uniform and n_blank == 0 and counts[b"\0"] == 0 and n_lines == n_rows + skip):
-        return None
-    if n_rows == 0 or (len(filled) > 1 and ends_blank != n_rows - filled[-1]):
-        return None
-    return CleanFile(n_rows, tuple(bool(count) for count in filled), found)
+def _is_proved(seen: Scan, counted: tuple[int, ...], expected: tuple[int | None, int, bytes]) -> bool:
+    n_rows, n_last, *_ = counted
+    ends_blank, skip, end = expected
+    counts = seen.counts
+    n_lines = counts[b"\n"] + (0 if seen.ends_with_line else 1)
+    is_uniform = counts[b"\r"] == (counts[end] if end != b"\n" else 0) and counts[end] == counts[b"\n"]
+    one_row_per_line = n_lines == n_rows + skip and n_rows > 0
+    nothing_forgiven = ends_blank is None or ends_blank == n_rows - n_last
+    return seen.is_utf8 and counts[b"\0"] == 0 and is_uniform and one_row_per_line and nothing_forgiven
 
 
 def _decodes(decoder: codecs.IncrementalDecoder, block: bytes, final: bool = False) -> bool:

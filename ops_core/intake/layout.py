@@ -5,6 +5,7 @@ A heading is recognised by contrast: its cells do not have the shapes of the col
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -197,7 +198,7 @@ def _recurs(record: Record, below: Sequence[Record]) -> bool:
 
 def _is_year_heading(cells: Sequence[str]) -> bool:
     years = [int(cell) for cell in cells[1:] if cell.strip().isdecimal() and 1900 <= int(cell) <= 2100]
-    steps = {b - a for a, b in zip(years, years[1:], strict=False)}
+    steps = {b - a for a, b in itertools.pairwise(years)}
     return len(years) >= 2 and len(years) >= len(cells) - 2 and len(steps) == 1 and shape(cells[0]) in ("word", "text")
 
 

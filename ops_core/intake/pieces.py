@@ -42,7 +42,7 @@ class PieceWriter:
             return
         columns = [pa.array(self._lines, pa.int64())]
         for index, cells in enumerate(zip(*self._rows, strict=True)):
-            texts = [cell if cell else None for cell in cells]
+            texts = [cell or None for cell in cells]
             self.filled[index] = self.filled[index] or any(cell and not cell.isspace() for cell in texts)
             columns.append(pa.array(texts, pa.string()))
         self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))

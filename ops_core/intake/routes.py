@@ -17,6 +17,7 @@ from ops_core.intake import dialect as dialects
 from ops_core.intake import encoding as encodings
 from ops_core.intake.container import Container, open_container
 from ops_core.intake.dialect import Choice, Dialect
+from ops_core.intake.encoding import Encoding
 from ops_core.intake.excel import open_workbook
 from ops_core.intake.fastpath import CleanFile, check, scan
 from ops_core.intake.jsonlines import read_json_lines
@@ -32,6 +33,7 @@ from ops_core.intake.typed import open_typed, write_frame
 # Below this size the general route takes a moment only and sees more (totals, second tables, repeated headings).
 _FAST_FROM_BYTES = 8_000_000
 _WIDEST = 5000
+_SURE_ENOUGH = 0.6
 Folder = tempfile.TemporaryDirectory
 
 
@@ -77,49 +79,65 @@ def file_hash(path: Path) -> str:
 
 def _open_text(path: Path, found: Container, options: SourceOptions, folder: Folder[str]) -> Source:
     staging = Path(folder.name)
-    text_path, encoding, notes = _as_utf8(found.path, options, staging)
-    dialect, layout, records, text_path = _understand(text_path, encoding, options, staging)
-    notes = (*found.notes, *notes, *layout.notes)
-    _refuse_narrow(layout, records)
-    if text_path.stat().st_size >= _FAST_FROM_BYTES and _may_be_clean(layout, records, text_path):
-        skip = layout.first_line - 1
-        clean = check(text_path, dialect.syntax, layout.width, skip)
+    encoding = encodings.detect(encodings.windows(found.path), options.encoding)
+    large = found.path.stat().st_size >= _FAST_FROM_BYTES
+    if encoding.is_plain and not large and not scan(found.path).is_utf8:
+        encoding = _second_look(found.path)
+    text_path, notes = _as_utf8(found.path, encoding, staging)
+    dialect, layout, records = _understand(text_path, encoding.name, options)
+    notes = (*found.notes, *notes)
+    if large and _may_be_clean(layout, records, text_path):
+        doubtful = tuple(i for i, name in enumerate(layout.original) if layout.header_lines and not name.strip())
+        has_quotes = any(dialect.syntax.quote in record.raw for record in records)
+        clean, seen = check(text_path, dialect.syntax, (layout.width, layout.first_line - 1), doubtful, has_quotes)
         if clean is not None:
-            digest = clean.scan.sha256 if text_path == found.path == path else file_hash(path)
-            return _fast(path, text_path, (dialect, layout, clean), notes, digest, folder)
+            digest = clean.scan.sha256 if encoding.is_plain and found.path == path else file_hash(path)
+            return _fast(path, text_path, (dialect, layout, clean), (*notes, *layout.notes), digest, folder)
+        if encoding.is_plain and seen is not None and not seen.is_utf8:
+            text_path, notes = _as_utf8(found.path, _second_look(found.path), staging)
+            dialect, layout, records = _understand(text_path, encoding.name, options)
+            notes = (*found.notes, *notes)
+    written = _write_text(text_path, dialect, layout, options, staging)
+    return _general(path, (dialect, layout), written, (*notes, *layout.notes), folder)
+
+
+def _write_text(
+    text_path: Path, dialect: Dialect, layout: Layout, options: SourceOptions, staging: Path
+) -> tuple[Account, tuple[bool, ...], Path]:
     with text_path.open(encoding="utf-8", errors="replace", newline=_newline(dialect)) as file:
         lines = Lines(file.readline)
         tokenizer = Tokenizer(dialect.syntax, layout.width, layout.profile.fits, options.mend)
         for _ in range(dialect.skip_lines):
             lines.next()
-        cut_line = _unfinished_line(text_path, dialect)
-        written = _write(tokenizer.records(lines), layout, staging, cut_line)
-    return _general(path, (dialect, layout), written, notes, folder)
+        return _write(tokenizer.records(lines), layout, staging, _unfinished_line(text_path, dialect))
 
 
-def _as_utf8(path: Path, options: SourceOptions, staging: Path) -> tuple[Path, str, tuple[Note, ...]]:
+def _second_look(path: Path) -> Encoding:
+    """The encoding of a file whose ends read as UTF-8 while something in between does not."""
+    encoding = encodings.detect(encodings.bad_window(path))
+    return replace(encoding, evidence="stray") if encoding.is_plain else encoding
+
+
+def _as_utf8(path: Path, encoding: Encoding, staging: Path) -> tuple[Path, tuple[Note, ...]]:
     """The same text as UTF-8: the file itself, linked into the staging folder, or a transcoded copy."""
-    encoding = encodings.detect(encodings.windows(path), options.encoding)
-    if encoding.is_plain and not scan(path).is_utf8:
-        bad = encodings.bad_window(path)
-        encoding = encodings.detect(bad, None)
-        if encoding.is_plain:
-            encoding = replace(encoding, evidence="stray")
     if encoding.is_plain:
-        return _linked(path, staging), encoding.name, ()
+        return _linked(path, staging), ()
     target = staging / "text.csv"
     lines, count = encodings.utf8_copy(path, target, encoding)
     notes = [] if encoding.name == "utf-8" else [info("encoding", encoding=encoding.name, sure=encoding.confidence)]
-    if encoding.name != "utf-8" and encoding.confidence < 0.6:
+    if encoding.name != "utf-8" and encoding.confidence < _SURE_ENOUGH:
         notes = [warning("encoding_unsure", encoding=encoding.name)]
     if count:
         notes.append(warning("stray_bytes", n=count, lines=list(lines)))
-    return target, encoding.name, tuple(notes)
+    return target, tuple(notes)
 
 
-def _understand(
-    path: Path, encoding: str, options: SourceOptions, staging: Path
-) -> tuple[Dialect, Layout, list[Record], Path]:
+def _understand(path: Path, encoding: str, options: SourceOptions) -> tuple[Dialect, Layout, list[Record]]:
+    """The dialect and layout of the beginning of a file, and the records read there.
+
+    Raises:
+        IntakeError: `empty`, `header_only`, `too_many_columns`.
+    """
     sample = _head_text(path)
     if not sample.strip("\ufeff \t\r\n\0"):
         raise IntakeError("empty")
@@ -138,7 +156,8 @@ def _understand(
     names = ", ".join(name for name in layout.columns[:3])
     code = "no_header" if not layout.header_lines else "header_by_contrast"
     choice = Choice("header", str(len(layout.header_lines)), layout.confidence, code, {"names": names})
-    return dialect.with_choice(choice), layout, records, path
+    _refuse_narrow(layout, records)
+    return dialect.with_choice(choice), layout, records
 
 
 def _limited(records: object) -> list[Record]:
@@ -196,7 +215,7 @@ def _fast(
     folder: Folder[str],
 ) -> Source:
     dialect, layout, clean = parts
-    kept, dropped = _kept(layout, clean.filled)
+    kept, dropped = _kept(layout, [index not in clean.blank for index in range(layout.width)])
     backing = Backing(
         "csv",
         text_path,
@@ -220,7 +239,7 @@ def _fast(
     )
 
 
-# The general route -----------------------------------------------------------------------------------------------------
+# The general route ---------------------------------------------------------------------------------------------------
 
 
 def _write(
@@ -281,10 +300,9 @@ def _without_dropped(notes: Sequence[Note], layout: Layout, kept: Sequence[int])
     for note in notes:
         if note.code == "blank_headers":
             left = [name for name in note.values["columns"] if name in names]
-            if not left:
-                continue
-            note = warning("blank_headers", columns=left)
-        result.append(note)
+            result += [warning("blank_headers", columns=left)] if left else []
+        else:
+            result.append(note)
     return tuple(result)
 
 

@@ -15,6 +15,11 @@ _NULLS = frozenset(
     {"", "-", "--", "null", "none", "nan", "n/a", "na", "#n/a", "\\n", "(blank)", "(null)", "?", "—", "无", "空"}
 )
 _BOOLEANS = frozenset({"true", "false", "yes", "no", "是", "否"})
+_DATE = (
+    r"\d{1,4}[-/.年]\d{1,2}([-/.月]\d{1,4}日?)?([T ]+\d{1,2}([:时]\d{2})?([:分]\d{2}(\.\d+)?秒?)?)?"
+    r"\s?(Z|[-+]\d{2}:?\d{2}|[AP]M)?"
+)
+_CLOCK = r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AP]M)?"
 _PATTERNS = tuple(
     (name, re.compile(pattern, re.IGNORECASE))
     for name, pattern in (
@@ -25,8 +30,7 @@ _PATTERNS = tuple(
         ),
         (
             "time",
-            r"\d{1,4}[-/.年]\d{1,2}([-/.月]\d{1,4}日?)?([T ]+\d{1,2}([:时]\d{2})?([:分]\d{2}(\.\d+)?秒?)?)?"
-            r"\s?(Z|[-+]\d{2}:?\d{2}|[AP]M)?|\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AP]M)?",
+            _DATE + r"|" + _CLOCK,
         ),
         ("email", r"[^@\s]+@[^@\s]+\.[a-z]+"),
         ("url", r"(https?://|www\.)\S+"),
@@ -122,4 +126,4 @@ def _column_shape(cells: Iterable[str]) -> str | None:
 
 
 def _agrees(found: str, wanted: str) -> bool:
-    return found == "empty" or found == wanted or (found in _NUMERIC and wanted in _NUMERIC)
+    return found in ("empty", wanted) or (found in _NUMERIC and wanted in _NUMERIC)

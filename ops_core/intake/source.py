@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import duckdb
 import pandas as pd
@@ -123,8 +124,7 @@ class Source:
         with duckdb.connect() as connection:
             self.stage(connection, "preview")
             found = connection.execute("SELECT line, COLUMNS(* EXCLUDE line)::VARCHAR FROM preview LIMIT $n", {"n": n})
-            frame = pd.DataFrame(found.fetchall(), columns=["line", *self.columns], dtype=object)
-        return frame
+            return pd.DataFrame(found.fetchall(), columns=["line", *self.columns], dtype=object)
 
     def close(self) -> None:
         """Remove the temporary files; staged views stop working."""
@@ -132,7 +132,7 @@ class Source:
             self._folder.cleanup()
             self._folder = None
 
-    def __enter__(self) -> Source:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -146,7 +146,8 @@ class Source:
             line = f"row_number() OVER () + {backing.row_offset:d}" if lines else "NULL::BIGINT"
             cells = ", ".join(f"c{position} AS c{index}" for index, position in enumerate(backing.positions))
             arguments = read_arguments(backing.path, backing.syntax, backing.width, backing.skip)
-            return f"SELECT {line} AS line, {cells} FROM read_csv({arguments})"
+            parts = ["SELECT", line, "AS line,", cells, "FROM read_csv(", arguments, ")"]
+            return " ".join(parts)
         stored = backing.stored_names or tuple(f"c{position}" for position in backing.positions)
         types = backing.types or ("kept",) * len(stored)
         cells = ", ".join(
@@ -155,8 +156,9 @@ class Source:
         )
         if backing.stored_names:
             path = literal(str(backing.path))
-            return f"SELECT file_row_number + 2 AS line, {cells} FROM read_parquet({path}, file_row_number = true)"
-        return f"SELECT line, {cells} FROM read_parquet({literal(str(backing.path))})"
+            rows = ("FROM read_parquet(", path, ", file_row_number = true)")
+            return " ".join(("SELECT file_row_number + 2 AS line,", cells, *rows))
+        return " ".join(("SELECT line,", cells, "FROM read_parquet(", literal(str(backing.path)), ")"))
 
 
 def open_source(path: str | Path, *, options: SourceOptions | None = None) -> Source:

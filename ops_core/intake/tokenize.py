@@ -157,19 +157,18 @@ class Tokenizer:
         for distance in range(_LONGEST_RECORD_LINES):
             following = lines.peek(distance)
             if not following or self._is_good_row(following.rstrip("\r\n")):
-                return None
+                break
             text += following
             if self.syntax.quote not in following:
                 continue
             whole = text.rstrip("\r\n")
             cells = self._grammar.strict(whole)
-            if cells is not None:
-                if self.width is not None and len(cells) != self.width:
-                    return None
-                lines.skip(distance + 1)
-                return cells, whole
-            if not self._grammar.is_open(whole):
-                return None
+            if cells is None and self._grammar.is_open(whole):
+                continue
+            if cells is None or (self.width is not None and len(cells) != self.width):
+                break
+            lines.skip(distance + 1)
+            return cells, whole
         return None
 
     def _is_good_row(self, text: str) -> bool:
@@ -185,18 +184,19 @@ class Tokenizer:
         if self.width is None:
             return Record(number, strict if strict is not None else self._split(text), text)
         readings = self._grammar.readings(text, self.width)
-        if len(readings) == 1:
-            return Record(number, readings[0], text, "stray_quote_kept")
-        if len(readings) > 1:
-            fitting = [cells for cells in readings if self._fits is None or self._fits(cells)]
-            if len(fitting) == 1:
-                return Record(number, fitting[0], text, "stray_quote_kept")
-            return Record(number, None, text, "unclear_quotes")
+        if len(readings) > 1 and self._fits:
+            readings = [cells for cells in readings if self._fits(cells)] or readings
+        if readings:
+            return Record(number, *self._only(readings, text, ("stray_quote_kept", "unclear_quotes")))
         if strict is not None:
             return Record(number, strict, text)
-        if self._keep_open and len(cells := self._split(text)) == self.width and (not self._fits or self._fits(cells)):
-            return Record(number, cells, text, "open_quote_kept")
-        return Record(number, None, text, "unclosed_quote")
+        split = self._split(text)
+        kept = self._keep_open and len(split) == self.width and (not self._fits or self._fits(split))
+        return Record(number, split if kept else None, text, "open_quote_kept" if kept else "unclosed_quote")
+
+    @staticmethod
+    def _only(readings: list[list[str]], text: str, codes: tuple[str, str]) -> tuple[list[str] | None, str, str]:
+        return (readings[0], text, codes[0]) if len(readings) == 1 else (None, text, codes[1])
 
 
 class Grammar:
