@@ -63,7 +63,7 @@ def open_container(path: Path, staging: Path) -> Container:
     notes = ()
     usual = {"excel": (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"), "parquet": (".parquet", ".pq"), "text": ()}
     if kind in ("excel", "parquet") and path.suffix.lower() not in usual[kind]:
-        notes = (info("not_as_named", file=path.name, kind=kind),)
+        notes = (info("not_as_named", file=path.name, kind=kind.capitalize()),)
     if kind == "text" and path.suffix.lower() in usual["excel"]:
         notes = (info("not_as_named", file=path.name, kind="CSV"),)
     return Container(kind, path, notes)

@@ -11,18 +11,20 @@ import io
 import itertools
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ops_core.intake.notes import shown_values
 from ops_core.intake.shapes import shape
 from ops_core.intake.tokenize import Lines, Record, Syntax, Tokenizer
+from ops_core.locale import Translator
 
 SAMPLE_RECORDS = 2000
 _SCORED_RECORDS = 400
 # How believable a delimiter is before anything is read.
 _PRIORS = {",": 1.0, "\t": 1.0, ";": 1.0, "|": 0.98, "\x01": 1.0, "||": 1.0, "~": 0.9, "^": 0.9, "\x1f": 1.0, " ": 0.7}
 _WHITESPACE = "whitespace"
-_ENOUGH_COLUMNS_BY_BLANKS = 0.55
+_PRIOR_OF_BLANKS = 0.68
 _SINGLE_COLUMN_SCORE = 0.25
 _SEP_LINE = re.compile(r'\s*"?sep=(?P<delimiter>[^"\r\n]{1,2})"?\s*(\r\n|\r|\n)', re.IGNORECASE)
 _SHAPE_WEIGHTS = {"text": 0.3, "word": 0.9, "code": 0.9, "empty": 0.9}
@@ -36,7 +38,11 @@ class Choice:
     value: str
     confidence: float
     code: str
-    values: dict[str, object] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def evidence(self, t: Translator) -> str:
+        """Why, in the reader's language."""
+        return t(f"intake.evidence.{self.code}", **shown_values(self.values, t))
 
 
 @dataclass(frozen=True)
@@ -144,9 +150,11 @@ def _scored(body: str, syntax: Syntax) -> _Candidate:
     leftovers = sum(1 for cell in cells if syntax.quote and cell.count(syntax.quote) % 2) / len(cells)
     likeness = sum(_SHAPE_WEIGHTS.get(shape(cell), 1.0) for cell in cells) / len(cells)
     prior = _PRIORS.get(syntax.delimiter[0] if len(syntax.delimiter) == 2 else syntax.delimiter, 1.0)
-    prior = _ENOUGH_COLUMNS_BY_BLANKS if syntax.delimiter == _WHITESPACE else prior
+    prior = _PRIOR_OF_BLANKS if syntax.delimiter == _WHITESPACE else prior
     bonus = 1.02 if len(syntax.delimiter) == 2 else 1.0
     blank = sum(not cell for cell in cells) / len(cells)
+    if syntax.delimiter == " ":
+        prior *= 1 - blank
     doubled = 0.5 if blank > 0.4 and syntax.delimiter + syntax.delimiter in _PRIORS else 1.0
     few = len(rows) <= 2 and share < 1.0
     score = prior * bonus * share**1.5 * likeness * (1 - leftovers) * (1.3 - 1 / width) * doubled * (0.5 if few else 1)

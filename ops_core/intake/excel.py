@@ -23,8 +23,8 @@ LARGEST_RATIO = 100
 MOST_CELLS = 2_000_000
 _CHILD_MEMORY = 4_000_000_000
 _CHILD_SECONDS = 90
-_ERROR_CELLS = ("#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#GETTING_DATA")
 _CELL = re.compile(rb'<c\b[^>]*?\br="([A-Z]{1,3})(\d{1,7})"')
+_ERROR_CELL = re.compile(rb'<c\b(?=[^>]*\bt="e")[^>]*?\br="[A-Z]{1,3}(\d{1,7})"')
 _FORMULA_WITHOUT_VALUE = re.compile(rb"<f\b[^>]*?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>")
 
 
@@ -67,8 +67,7 @@ def open_workbook(path: Path, staging: Path, sheet: str | None = None) -> Sheet:
         notes.append(info("sheet", sheet=answer["sheet"]))
     if answer["hidden"]:
         notes.append(warning("hidden_sheets", sheets=answer["hidden"]))
-    found = Sheet(target, str(answer["sheet"]), tuple(notes))
-    return Sheet(target, found.name, (*found.notes, *_error_notes(found)))
+    return Sheet(target, str(answer["sheet"]), tuple(notes))
 
 
 def _run_child(path: Path, target: Path, sheet: str | None) -> dict[str, object]:
@@ -117,6 +116,8 @@ def _check_part(file: str, part: str, content: bytes) -> list[Note]:
         raise IntakeError("workbook_sparse", file=file, rows=furthest_row, columns=furthest_column)
     empty = sum(1 for _ in _FORMULA_WITHOUT_VALUE.finditer(content))
     notes = [warning("formulas_without_value", n=empty)] if empty else []
+    errors = sorted({int(cell[1]) for cell in _ERROR_CELL.finditer(content)})
+    notes += [warning("error_cells", n=len(errors), lines=errors[:20])] if errors else []
     return notes + ([info("merged_cells")] if b"<mergeCell " in content else [])
 
 
@@ -125,10 +126,3 @@ def _column_number(letters: bytes) -> int:
     for letter in letters:
         number = number * 26 + letter - 64
     return number
-
-
-def _error_notes(sheet: Sheet) -> list[Note]:
-    lines = [
-        record.line for record in sheet.records() if record.cells and any(cell in _ERROR_CELLS for cell in record.cells)
-    ]
-    return [warning("error_cells", n=len(lines), lines=lines[:20])] if lines else []

@@ -22,7 +22,7 @@ class Note:
 
     def sentence(self, t: Translator) -> str:
         """The note in the reader's language."""
-        return t(f"intake.note.{self.code}", **{name: _shown(value, t) for name, value in self.values.items()})
+        return t(f"intake.note.{self.code}", **shown_values(self.values, t))
 
 
 def warning(code: str, **values: object) -> Note:
@@ -50,7 +50,7 @@ class Reject:
 
     def reason(self, t: Translator) -> str:
         """What is wrong with the row."""
-        return t(f"intake.reject.{self.code}", **{name: _shown(value, t) for name, value in self.values.items()})
+        return t(f"intake.reject.{self.code}", **shown_values(self.values, t))
 
     def remedy(self, t: Translator) -> str:
         """What a person can do about it."""
@@ -61,6 +61,12 @@ def reject_table(rejects: Iterable[Reject], t: Translator) -> pd.DataFrame:
     """Rejected rows to show or download: line, column, value, reason, remedy (texts; column may be None)."""
     rows = [(r.line, r.column, r.raw[:SHOWN_CHARACTERS], r.reason(t), r.remedy(t)) for r in rejects]
     return pd.DataFrame(rows, columns=["line", "column", "value", "reason", "remedy"])
+
+
+def shown_values(values: Mapping[str, object], t: Translator) -> dict[str, object]:
+    """Values as they stand in a sentence: lists joined, shares as percentages, counts with separators."""
+    # The count named `n` chooses the plural, so it stays a number.
+    return {name: value if name == "n" else _shown(value, t) for name, value in values.items()}
 
 
 def _shown(value: object, t: Translator) -> object:

@@ -34,6 +34,8 @@ from ops_core.intake.typed import open_typed, write_frame
 _FAST_FROM_BYTES = 8_000_000
 _WIDEST = 5000
 _SURE_ENOUGH = 0.6
+_FEWEST_LINES = 20
+_LONG_HEAD = 32_000_000
 Folder = tempfile.TemporaryDirectory
 
 
@@ -165,12 +167,14 @@ def _limited(records: object) -> list[Record]:
 
 
 def _head_text(path: Path, size: int = 1 << 20) -> str:
-    """The beginning of a file, up to the end of a line (a very long first line is read whole)."""
+    """The beginning of a file, up to the end of a line (more of it when its lines are very long)."""
     with path.open("rb") as file:
         block = file.read(size)
         if len(block) == size:
+            if max(block.count(b"\n"), block.count(b"\r")) < _FEWEST_LINES:
+                block += file.read(_LONG_HEAD)
             cut = max(block.rfind(b"\n"), block.rfind(b"\r"))
-            block = block[: cut + 1] if cut > 0 else block + file.read(64_000_000)
+            block = block[: cut + 1] if cut > 0 and file.read(1) else block
     return block.decode("utf-8", "replace").removeprefix("\ufeff")
 
 
@@ -193,7 +197,11 @@ def _refuse_narrow(layout: Layout, records: Sequence[Record]) -> None:
     if layout.width > _WIDEST:
         raise IntakeError("too_many_columns", columns=layout.width, limit=_WIDEST)
     if layout.header_lines and all(record.line < layout.first_line for record in records if record.cells):
-        raise IntakeError("header_only", columns=list(layout.columns[:8]))
+        raise _header_only(layout)
+
+
+def _header_only(layout: Layout) -> IntakeError:
+    return IntakeError("header_only", columns=list(layout.columns[:8]), every_column=list(layout.columns))
 
 
 def _may_be_clean(layout: Layout, records: Sequence[Record], path: Path) -> bool:
@@ -264,7 +272,7 @@ def _general(
     account, filled, target = written
     if account.accepted == 0:
         if account.rows == 0:
-            raise IntakeError("header_only", columns=list(layout.columns[:8]))
+            raise _header_only(layout)
         first = account.rejects[0]
         raise IntakeError("no_row_fits", rows=account.rows, line=first.line, text=first.raw[:80])
     kept, dropped = _kept(layout, filled)
