@@ -1,8 +1,8 @@
 """The rows that every peer gets: the same at every call, without equal times within a user.
 
-What decides such a race is the shape of the rows: 100 events per user on average, heavily skewed;
-ten event names of which the four funnel steps are 37 % of the rows; 60 days in UTC; in order of time, as events arrive
-(beyond 20 M rows: several such exports one after the other).
+What decides such a race is the shape of the rows: 100 events per user on average, heavily skewed, in visits of eight
+events within half an hour; ten event names of which the four funnel steps are 37 % of the rows; 60 days in UTC; in order
+of time, as events arrive (beyond 20 M rows: several such exports one after the other).
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ WINDOW_SECONDS = 7 * 86_400
 FUNNEL_DAYS = N_DAYS - 7  # every attempt has its whole window inside the data
 COHORT_DAYS = RETURN_DAYS = 30
 ROWS_PER_USER = 100
+ROWS_PER_VISIT = 8
+_VISIT_US = 1_800_000_000
 _PART_ROWS = 20_000_000
 _DAY_US = 86_400_000_000
 
@@ -66,11 +68,17 @@ def _write(n_rows: int, into: Files) -> None:
 
 def _part(part: int, n_rows: int, rng: np.random.Generator) -> pl.DataFrame:
     """The rows of one block of users in order of time."""
-    n_users = n_rows // ROWS_PER_USER
+    n_users, n_visits = n_rows // ROWS_PER_USER, n_rows // ROWS_PER_VISIT
     weight = np.cumsum(rng.lognormal(0, 1, n_users))
-    user = np.searchsorted(weight / weight[-1], rng.random(n_rows)).clip(max=n_users - 1)
-    start_us = (N_DAYS * _DAY_US * rng.random(n_users) ** 2).astype(np.int64)
-    at = start_us[user] + (rng.random(n_rows) * (N_DAYS * _DAY_US - start_us[user])).astype(np.int64)
+    visitor = np.searchsorted(weight / weight[-1], rng.random(n_visits)).clip(max=n_users - 1)
+    last_us = N_DAYS * _DAY_US - _VISIT_US
+    start_us = (last_us * rng.random(n_users) ** 2).astype(np.int64)
+    visit_at = start_us[visitor] + (rng.random(n_visits) * (last_us - start_us[visitor])).astype(np.int64)
+    # Each event of a visit has a stretch of its own, so that no two events of a user share an instant.
+    stretch = _VISIT_US // ROWS_PER_VISIT
+    place = np.tile(np.arange(ROWS_PER_VISIT), n_visits)
+    user = np.repeat(visitor, ROWS_PER_VISIT)
+    at = np.repeat(visit_at, ROWS_PER_VISIT) + place * stretch + rng.integers(0, stretch, n_rows)
     code = rng.choice(len(EVENTS), size=n_rows, p=EVENT_SHARE)
     cents = (1_000 + rng.exponential(9_000, n_rows)).astype(np.int64)
     in_time = np.argsort(at, kind="stable")
