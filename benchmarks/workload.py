@@ -1,8 +1,8 @@
 """The rows that every peer gets: the same at every call, without equal times within a user.
 
 What decides such a race is the shape of the rows: 100 events per user on average, heavily skewed, in visits of eight
-events within half an hour; ten event names of which the four funnel steps are 37 % of the rows; 60 days in UTC; in order
-of time, as events arrive (beyond 20 M rows: several such exports one after the other).
+events within half an hour; ten event names of which the four funnel steps are 37 % of the rows; 60 days in UTC; in
+order of time, as events arrive (beyond 20 M rows: several such exports one after the other).
 """
 
 from __future__ import annotations
