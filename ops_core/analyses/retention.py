@@ -1,0 +1,342 @@
+"""Retention: who comes back, how much later, out of how many who could.
+
+Counted: users. A cohort is the users whose cohort event falls in one calendar bucket of the period (`mode` says which
+of a user's events that is); value k is how many of them have the return event in the k-th bucket after it. In bucket 0
+the row that made the user enter is not its own return. A cell whose bucket ends after as-of is not ripe and holds nan,
+a cohort that could return and did not holds 0, an empty cohort has no share. Definitions §7.
+
+Intervals: Wilson 1927. Limits: a user property is read as it stands now, an event property as on the starting row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ops_core.engine import retention as engine
+from ops_core.engine.activity import ActivitySpec
+from ops_core.engine.cohorts import MODES, OTHER, EntrySpec
+from ops_core.engine.selection import user_ids
+from ops_core.errors import QueryError
+from ops_core.model.filters import Filter
+from ops_core.model.intervals import difference_of_shares, wilson
+from ops_core.model.period import Period
+from ops_core.model.segment import Segment
+from ops_core.model.time import GRAINS, HOUR_US, TimeRules, dates_of
+from ops_core.workspace import Workspace
+
+MEASURES = ("on", "on_or_after", "bracket", "rolling")
+ROLLING_GRAINS = ("hour", "day", "week")
+MOST_PERIODS = 400
+ALL, NO_VALUE, OTHER_VALUES = "all", "(none)", "other"
+
+
+@dataclass(frozen=True)
+class RetentionQuery:
+    """Which users, back by which event, when.
+
+    Args:
+        period: the cohort event lies in it; first events are looked for before it, too.
+        grain: hour, day, week, month or quarter.
+        periods: how many buckets to follow each cohort: offsets 0 … periods.
+        cohort_event, return_event: a name, several names (any of them), or `None` for any activity.
+        mode: `first_time`: the first event that passes name and filters; `first_ever`: the first event of that name, if
+            it passes the filters; `recurring`: every bucket with the event; `first_seen`: sign-up, else first event.
+        measure: `on`: exactly in bucket k; `on_or_after`: in bucket k or later, up to as-of; `bracket`: anywhere in
+            each of `brackets`; `rolling`: k whole stretches (1 h, 24 h, 7 × 24 h by grain) after the user's own start.
+        min_occurrences: return events needed inside the bucket, bracket or stretch.
+        breakdown: a property (`user.channel`, or an event property of the starting row), at entry; the `top` largest.
+        brackets: (first, last) offsets, both included, ascending and apart, e.g. `((1, 3), (4, 7))`.
+
+    Raises:
+        QueryError: a word that is not known, or options that exclude each other.
+    """
+
+    period: Period
+    grain: str
+    periods: int
+    cohort_event: str | tuple[str, ...] | None = None
+    return_event: str | tuple[str, ...] | None = None
+    mode: str = "first_time"
+    measure: str = "on"
+    min_occurrences: int = 1
+    breakdown: str | None = None
+    segment: Segment | None = None
+    cohort_filters: tuple[Filter, ...] = ()
+    return_filters: tuple[Filter, ...] = ()
+    brackets: tuple[tuple[int, int], ...] = ()
+    top: int = 5
+
+    def __post_init__(self) -> None:
+        for name in ("cohort_filters", "return_filters"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "brackets", tuple((int(first), int(last)) for first, last in self.brackets))
+        _one_of(self.grain, GRAINS, "unknown_grain")
+        _one_of(self.mode, MODES, "unknown_retention_mode")
+        _one_of(self.measure, MEASURES, "unknown_retention_measure")
+        if not 1 <= self.periods <= MOST_PERIODS:
+            raise QueryError("retention_periods", value=self.periods, most=MOST_PERIODS)
+        if self.min_occurrences < 1:
+            raise QueryError("retention_min_occurrences", value=self.min_occurrences)
+        if self.measure == "rolling" and self.grain not in ROLLING_GRAINS:
+            raise QueryError("rolling_grain", value=self.grain, allowed=list(ROLLING_GRAINS))
+        if self.mode == "first_seen" and (self.cohort_event or self.cohort_filters):
+            raise QueryError("first_seen_event")
+        self._check_brackets()
+
+    def _check_brackets(self) -> None:
+        if (self.measure == "bracket") != bool(self.brackets):
+            raise QueryError("retention_brackets_needed" if self.measure == "bracket" else "retention_brackets_unused")
+        edges = [-1, *(edge for bracket in self.brackets for edge in bracket)]
+        apart = all(edges[i] < edges[i + 1] for i in range(0, len(edges) - 1, 2))
+        if not apart or any(first > last for first, last in self.brackets) or edges[-1] > self.periods:
+            raise QueryError("retention_brackets", value=str(list(self.brackets)), most=self.periods)
+
+    @property
+    def windows(self) -> tuple[tuple[int, int | None], ...]:
+        """First and last offset of each column; the last is `None` where it runs to as-of."""
+        if self.measure == "bracket":
+            return self.brackets
+        is_open = self.measure == "on_or_after"
+        return tuple((k, None if is_open else k) for k in range(self.periods + 1))
+
+
+@dataclass(frozen=True, eq=False)
+class RetentionResult:
+    """The cohorts of a query.
+
+    `cells`: one row per group, cohort and column: group (text; `all` without a breakdown, `(none)` for users without a
+        value, `other` for the rest), cohort (first local day or hour of the bucket), offset (of the column's first
+        bucket), users (in the cohort), returned (users; nan while not ripe), share (0–1; nan while not ripe or for an
+        empty cohort), low, high (Wilson 95 %), ripe (bool), ripe_on (local day from which the cell counts), offset_end
+        (last offset of the column; nan where it runs to as-of).
+    `mean`: per column over all groups: offset, eligible (users of ripe cells), returned, share (Σ returned ÷ Σ
+        eligible; nan without a ripe cell), low, high, offset_end.
+    `means`: the same per group. `cohorts`: group, cohort, users, is_partial (the bucket is cut by the period or by
+        as-of), is_left_censored (the bucket holds the data's first day: nobody can tell who is new).
+    """
+
+    query: RetentionQuery
+    cells: pd.DataFrame
+    mean: pd.DataFrame
+    means: pd.DataFrame
+    cohorts: pd.DataFrame
+    workspace: Workspace = field(repr=False)
+
+    @property
+    def groups(self) -> list[str]:
+        """The groups, largest first."""
+        return list(self.means["group"].unique())
+
+    def users(self, cohort: object, offset: int, returned: bool = True) -> list[str]:
+        """Ids of a cohort's users who did (or did not) return in the column that starts at an offset.
+
+        Raises:
+            QueryError: the cell is not ripe, or there is no such cell.
+        """
+        at = pd.Timestamp(cohort)
+        cell = self.cells[(self.cells["cohort"] == at) & (self.cells["offset"] == offset)]
+        if cell.empty or not cell["ripe"].iloc[0]:
+            raise QueryError("retention_no_cell", cohort=str(at.date()), offset=offset)
+        spec = _spec(self.workspace, self.query)
+        window = [first for first, _ in spec.windows].index(offset)
+        entries, came_back = engine.returned_entries(self.workspace.store, spec, window)
+        place = list(_cohort_times(self.workspace.rules, self.query.grain, entries.cohorts)).index(
+            np.datetime64(at, "s")
+        )
+        return user_ids(self.workspace.store, entries.users[(entries.cohort == place) & (came_back == returned)])
+
+
+@dataclass(frozen=True)
+class CohortChange:
+    """The newest ripe cohort at one offset against all ripe ones before it, weighted; shares 0–1, Welch's interval."""
+
+    cohort: pd.Timestamp
+    offset: int
+    users: int
+    returned: int
+    share: float
+    low: float
+    high: float
+    earlier_cohorts: int
+    earlier_users: int
+    earlier_share: float
+    difference: float
+    difference_low: float
+    difference_high: float
+    p_value: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval of the difference leaves out zero."""
+        return bool(self.difference_low > 0 or self.difference_high < 0)
+
+
+def analyze(workspace: Workspace, query: RetentionQuery) -> RetentionResult:
+    """The retention of every cohort of the period.
+
+    Raises:
+        QueryError: an event or property that the workspace does not have, or no data yet.
+    """
+    if workspace.as_of_us is None:
+        raise QueryError("no_data_yet")
+    spec = _spec(workspace, query)
+    counts = engine.count(workspace.store, spec)
+    labels = [_label(query, name) for name in counts.groups]
+    times = _cohort_times(workspace.rules, query.grain, counts.cohorts)
+    cells = _cells(counts, labels, times, spec.windows, workspace.rules)
+    means = pd.concat([_mean(cells[cells["group"] == label]).assign(group=label) for label in labels])
+    return RetentionResult(
+        query=query,
+        cells=cells,
+        mean=_mean(cells),
+        means=means[["group", *means.columns[:-1]]].reset_index(drop=True),
+        cohorts=_cohorts(workspace, query, counts, labels, times),
+        workspace=workspace,
+    )
+
+
+def newest_change(result: RetentionResult, offset: int = 1, group: str | None = None) -> CohortChange | None:
+    """The newest ripe, non-empty cohort against those before it; `None` while there are fewer than two."""
+    cells = result.cells if group is None else result.cells[result.cells["group"] == group]
+    ripe = cells[(cells["offset"] == offset) & cells["ripe"]]
+    rows = ripe.groupby("cohort", as_index=False)[["users", "returned"]].sum()
+    rows = rows[rows["users"] > 0]
+    if len(rows) < 2:
+        return None
+    newest, earlier = rows.iloc[-1], rows.iloc[:-1]
+    users, returned = int(newest["users"]), int(newest["returned"])
+    low, high = wilson(returned, users)
+    found = difference_of_shares(returned, users, earlier["returned"].sum(), earlier["users"].sum())
+    return CohortChange(
+        cohort=newest["cohort"],
+        offset=offset,
+        users=users,
+        returned=returned,
+        share=returned / users,
+        low=float(low),
+        high=float(high),
+        earlier_cohorts=len(earlier),
+        earlier_users=int(earlier["users"].sum()),
+        earlier_share=float(earlier["returned"].sum() / earlier["users"].sum()),
+        difference=float(found.difference),
+        difference_low=float(found.low),
+        difference_high=float(found.high),
+        p_value=float(found.p_value),
+    )
+
+
+def _spec(workspace: Workspace, query: RetentionQuery) -> engine.RetentionSpec:
+    start_us, end_us = query.period.bounds(workspace.rules)
+    returns = ActivitySpec(_names(query.return_event), query.return_filters)
+    rolling = query.measure == "rolling"
+    entry = EntrySpec(
+        grain=query.grain,
+        start_us=start_us,
+        end_us=end_us,
+        mode=query.mode,
+        events=_names(query.cohort_event),
+        filters=query.cohort_filters,
+        segment=query.segment,
+        breakdown=query.breakdown,
+        n_groups=query.top,
+        returns=returns,
+        needs_time=rolling,
+    )
+    return engine.RetentionSpec(entry, returns, query.windows, rolling, query.min_occurrences)
+
+
+def _cells(
+    counts: engine.RetentionCounts,
+    labels: Sequence[str],
+    times: np.ndarray,
+    windows: Sequence[tuple[int, int | None]],
+    rules: TimeRules,
+) -> pd.DataFrame:
+    n_groups, n_cohorts, n_windows = counts.n_returned.shape
+    users = np.repeat(counts.n_users.reshape(-1), n_windows)
+    ripe = np.tile(counts.is_ripe.reshape(-1), n_groups)
+    returned = np.where(ripe, counts.n_returned.reshape(-1), np.nan)
+    low, high = wilson(returned, np.where(ripe, users, 0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(users > 0, returned / users, np.nan)
+    ripe_on = dates_of(rules.local_days(counts.ripe_us.reshape(-1)))
+    return pd.DataFrame(
+        {
+            "group": np.repeat(np.array(labels, dtype=object), n_cohorts * n_windows),
+            "cohort": np.tile(np.repeat(times, n_windows), n_groups),
+            "offset": np.tile([first for first, _ in windows], n_groups * n_cohorts),
+            "users": users,
+            "returned": returned,
+            "share": share,
+            "low": low,
+            "high": high,
+            "ripe": ripe,
+            "ripe_on": np.tile(ripe_on, n_groups),
+            "offset_end": np.tile(
+                [np.nan if last is None else float(last) for _, last in windows], n_groups * n_cohorts
+            ),
+        }
+    )
+
+
+def _mean(cells: pd.DataFrame) -> pd.DataFrame:
+    eligible = cells["users"].where(cells["ripe"], 0)
+    summed = (
+        cells.assign(eligible=eligible)
+        .groupby(["offset", "offset_end"], as_index=False, dropna=False)[["eligible", "returned"]]
+        .sum()
+    )
+    low, high = wilson(summed["returned"], summed["eligible"])
+    share = summed["returned"] / summed["eligible"].where(summed["eligible"] > 0)
+    summed = summed.assign(share=share, low=low, high=high)
+    return summed[["offset", "eligible", "returned", "share", "low", "high", "offset_end"]]
+
+
+def _cohorts(
+    workspace: Workspace,
+    query: RetentionQuery,
+    counts: engine.RetentionCounts,
+    labels: Sequence[str],
+    times: np.ndarray,
+) -> pd.DataFrame:
+    start_us, end_us = query.period.bounds(workspace.rules)
+    begins, ends = engine.cohort_bounds_us(workspace.rules, counts.cohorts, query.grain)
+    first_us, _ = workspace.data_period().bounds(workspace.rules)
+    n_groups = len(labels)
+    is_partial = (begins < start_us) | (ends > min(end_us, workspace.as_of_us))
+    return pd.DataFrame(
+        {
+            "group": np.repeat(np.array(labels, dtype=object), len(times)),
+            "cohort": np.tile(times, n_groups),
+            "users": counts.n_users.reshape(-1),
+            "is_partial": np.tile(is_partial, n_groups),
+            "is_left_censored": np.tile((begins <= first_us) & (first_us < ends), n_groups),
+        }
+    )
+
+
+def _cohort_times(rules: TimeRules, grain: str, cohorts: np.ndarray) -> np.ndarray:
+    if grain == "hour":
+        return (np.asarray(cohorts, dtype=np.int64) * HOUR_US).astype("datetime64[us]").astype("datetime64[s]")
+    return dates_of(rules.index_start_day(cohorts, grain))
+
+
+def _label(query: RetentionQuery, name: str | None) -> str:
+    if query.breakdown is None:
+        return ALL
+    return NO_VALUE if name is None else OTHER_VALUES if name == OTHER else name
+
+
+def _names(event: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    if event is None:
+        return ()
+    return (event,) if isinstance(event, str) else tuple(event)
+
+
+def _one_of(value: str, allowed: Sequence[str], code: str) -> None:
+    if value not in allowed:
+        raise QueryError(code, value=value, allowed=list(allowed))
