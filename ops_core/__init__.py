@@ -5,6 +5,7 @@ from ops_core.analyses import funnel
 """
 
 from ops_core.errors import EngineError, IntakeError, OpsError, QueryError, StoreError
+from ops_core.intake.report import IntakeReport
 from ops_core.model import Filter, Period, Segment, TimeRules
 from ops_core.workspace import Workspace
 
@@ -12,6 +13,7 @@ __all__ = [
     "EngineError",
     "Filter",
     "IntakeError",
+    "IntakeReport",
     "OpsError",
     "Period",
     "QueryError",

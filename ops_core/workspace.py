@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 import pandas as pd
 
 from ops_core.errors import QueryError
+from ops_core.intake.load import LoadOptions, Watch, load
+from ops_core.intake.report import IntakeReport
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
 from ops_core.model.time import TimeRules
@@ -47,6 +50,34 @@ class Workspace:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    # Files in --------------------------------------------------------------------------------------------------
+
+    def load(
+        self,
+        path_or_frame: str | Path | pd.DataFrame,
+        kind: str = "auto",
+        mapping: Mapping[str, str | None] | None = None,
+        source_time_zone: str | None = None,
+        as_of: dt.datetime | dt.date | str | None = None,
+        *,
+        options: LoadOptions | None = None,
+        watch: Watch | None = None,
+    ) -> IntakeReport:
+        """Load a file or frame as one batch; the report accounts for every row and says what was decided.
+
+        `kind`: events, orders, users, units, assignments, or `auto`. `mapping`: role → column, e.g. `{"user_id":
+        "uid"}`; `"=text"` sets a constant, `None` leaves a role empty; roles not named are guessed.
+        `source_time_zone`: where times without an offset were written (default: the reporting zone). `as_of`: the
+        instant up to which the data is complete, in the reporting zone. Further wishes stand in `options` (then the
+        first four are taken from there); `watch` hears of the progress and can stop the import.
+
+        Raises:
+            IntakeError: the file cannot be taken; the workspace is as it was.
+        """
+        if options is None:
+            options = LoadOptions(kind, mapping, source_time_zone, as_of)
+        return load(self.store, path_or_frame, options, watch or Watch())
 
     # What is in it ---------------------------------------------------------------------------------------------
 

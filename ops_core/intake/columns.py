@@ -22,7 +22,8 @@ _FLAG = """CASE lower(trim({c}))
 
 # Signs and units go, brackets mean minus; what is left must be a number.
 _BARE = (
-    "regexp_replace(regexp_replace(regexp_replace(trim({c}), '[\\s\\x{00a0}\\x{202f}$€£¥￥元]|CNY|RMB|USD|EUR', '', 'g'),"
+    "regexp_replace(regexp_replace(regexp_replace(trim({c}),"
+    " '[\\s\\x{00a0}\\x{202f}$€£¥￥元]|CNY|RMB|USD|EUR', '', 'g'),"
     " '^\\((.*)\\)$', '-\\1'), '^[−–]', '-')"
 )
 _POINT = "replace(" + _BARE + ", ',', '')"
@@ -90,11 +91,11 @@ _OFFSET = (
 )  # fmt: skip
 # 2026年11月16日 10时20分30秒 becomes 2026-11-16 10:20:30.
 _CHINESE = (
-    "try_strptime(trim(regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(trim({c}), '\\s+', ' ',"
-    " 'g'), '日\\s*', ' '), '[年月]', '-', 'g'), '[时点分]', ':', 'g'), '秒|:$|-$', '')),"
+    "try_strptime(trim(regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(trim({c}),"
+    " '\\s+', ' ', 'g'), '日\\s*', ' '), '[年月]', '-', 'g'), '[时点分]', ':', 'g'), '秒|:$|-$', '')),"
     " ['%Y-%m-%d %H:%M:%S', '%Y-%m-%d %H:%M', '%Y-%m-%d %H', '%Y-%m-%d', '%Y-%m'])"
 )
-_HOURS = " %H:%M:%S| %H:%M|| %H:%M:%S.%f| %H| %I:%M:%S %p| %I:%M %p".split("|")
+_HOURS = (" %H:%M:%S", " %H:%M", "", " %H:%M:%S.%f", " %H", " %I:%M:%S %p", " %I:%M %p")
 
 
 def _parsed(dates: str, text: str = "trim({c})") -> str:

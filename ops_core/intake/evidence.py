@@ -1,4 +1,4 @@
-"""Which reading reads a column: proven on every distinct value, decided by what is found, asked when it cannot be told."""
+"""Which reading reads a column: proven on every distinct value, decided by what is found, asked where that fails."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ops_core.intake import columns, looks
 from ops_core.intake.columns import Reading
 from ops_core.intake.notes import Note, info, warning
 
-TOO_FEW_READ = 0.5
-_DISTINCT = (
-    "CREATE OR REPLACE TEMP TABLE distinct_values AS SELECT {c} AS v, count(*) AS n FROM {view} WHERE {present} GROUP BY 1"
-)
+_DISTINCT = """
+    CREATE OR REPLACE TEMP TABLE distinct_values AS
+    SELECT {c} AS v, count(*) AS n FROM {view} WHERE {present} GROUP BY 1
+"""
 _DAY_MONTH = "regexp_matches(v, '^\\s*\\d{1,2}[-/.]\\d{1,2}[-/.]\\d{2,4}(\\D|$)')"
 _FIRST = "try_cast(regexp_extract(v, '^\\s*(\\d{1,2})[-/.]', 1) AS INTEGER)"
 _SECOND = "try_cast(regexp_extract(v, '^\\s*\\d{1,2}[-/.](\\d{1,2})', 1) AS INTEGER)"
@@ -92,7 +92,9 @@ def prove(
 
 def _measured(cursor: duckdb.DuckDBPyConnection, readings: tuple[Reading, ...]) -> Choice:
     expression = Choice(readings).sql("v")
-    query = "SELECT coalesce(sum(n), 0)::BIGINT, coalesce(sum(n) FILTER (({e}) IS NULL), 0)::BIGINT FROM distinct_values"
+    query = (
+        "SELECT coalesce(sum(n), 0)::BIGINT, coalesce(sum(n) FILTER (({e}) IS NULL), 0)::BIGINT FROM distinct_values"
+    )
     n_cells, n_unread = cursor.execute(query.replace("{e}", expression)).fetchone()
     examples: tuple[str, ...] = ()
     if n_unread:
@@ -113,14 +115,13 @@ def _times(cursor: duckdb.DuckDBPyConnection, name: str, date_order: str | None)
 
 def _needed(cursor: duckdb.DuckDBPyConnection, choice: Choice, notes: tuple[Note, ...]) -> Choice:
     """The same choice with only the readings that read something."""
-    kept: list[Reading] = []
-    for reading in choice.readings:
-        before = Choice(tuple(kept)).sql("v") if kept else "NULL"
-        query = "SELECT count(*) FILTER (({e}) IS NOT NULL AND ({b}) IS NULL) FROM distinct_values"
-        if cursor.execute(query.replace("{e}", reading.of("v")).replace("{b}", before)).fetchone()[0]:
-            kept.append(reading)
-    readings = tuple(kept) or (columns.ISO,)
-    return Choice(readings, choice.n_cells, choice.n_unread, choice.examples, notes)
+    branches = "".join(
+        f" WHEN ({reading.of('v')}) IS NOT NULL THEN {number:d}" for number, reading in enumerate(choice.readings)
+    )
+    query = "SELECT DISTINCT CASE {branches} END FROM distinct_values"
+    used = {row[0] for row in cursor.execute(query.replace("{branches}", branches)).fetchall()}
+    kept = tuple(reading for number, reading in enumerate(choice.readings) if number in used)
+    return Choice(kept or (columns.ISO,), choice.n_cells, choice.n_unread, choice.examples, notes)
 
 
 def _date_order(cursor: duckdb.DuckDBPyConnection, name: str, told: str | None) -> tuple[str | None, tuple[Note, ...]]:

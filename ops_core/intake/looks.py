@@ -35,18 +35,19 @@ def fits(role: str, values: pd.Series) -> bool:
     """Whether sampled values may play a role at all; an empty sample may play any."""
     cells = present(values)
     if not cells:
-        return role not in ("variant",)
+        return role != "variant"
     if role in ("occurred_at", "signup_at"):
-        return _share(_TIME, cells) >= ENOUGH
-    if role in ("value", "quantity", "unit_price"):
-        return _share(_NUMBER, cells) >= ENOUGH and not is_time(values)
-    if role == "variant":
-        return 2 <= len(set(cells)) <= MAX_VARIANTS
-    if role == "event":
-        return not is_time(values) and (len(set(cells)) <= max(20, len(cells) // 2) or len(cells) < 40)
-    if role in ("user_id", "order_id", "event_id"):
-        return not (_share(_TIME, cells) >= ENOUGH and any(mark in cells[0] for mark in ":/年"))
-    return True
+        fit = _share(_TIME, cells) >= ENOUGH
+    elif role in ("value", "quantity", "unit_price"):
+        fit = _share(_NUMBER, cells) >= ENOUGH and not is_time(values)
+    elif role == "variant":
+        fit = 2 <= len(set(cells)) <= MAX_VARIANTS
+    elif role == "event":
+        few = len(cells) < 40 or len(set(cells)) <= max(20, len(cells) // 2)
+        fit = few and not is_time(values)
+    else:
+        fit = not (_share(_TIME, cells) >= ENOUGH and any(mark in cells[0] for mark in ":/年"))
+    return fit
 
 
 def is_time(values: pd.Series) -> bool:

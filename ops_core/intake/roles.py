@@ -72,9 +72,7 @@ class Guess:
     @property
     def mapping(self) -> dict[str, str]:
         """Role → column, as `Workspace.load(mapping=…)` takes it."""
-        return {
-            role.role: role.column if role.constant is None else _CONSTANT + role.constant for role in self.roles
-        }
+        return {role.role: role.column if role.constant is None else _CONSTANT + role.constant for role in self.roles}
 
     @property
     def properties(self) -> tuple[int, ...]:
@@ -98,7 +96,9 @@ def guess(
         raise IntakeError("unknown_kind", kind=kind, allowed=list(KINDS))
     said = _said(columns, mapping or {})
     candidates = _candidates(columns, sample, said)
-    chosen, confidence, reason, values = (kind, 1.0, "told", {}) if kind != "auto" else _kind(candidates, columns, sample)
+    chosen, confidence, reason, values = (
+        (kind, 1.0, "told", {}) if kind != "auto" else _kind(candidates, columns, sample)
+    )
     roles = _assign(chosen, candidates, said)
     for needed in REQUIRED[chosen]:
         if not any(role.role == needed for role in roles):
@@ -126,9 +126,7 @@ def _said(columns: Sequence[str], mapping: Mapping[str, str | None]) -> dict[str
     return said
 
 
-def _candidates(
-    columns: Sequence[str], sample: pd.DataFrame, said: Mapping[str, Role | None]
-) -> dict[str, list[Role]]:
+def _candidates(columns: Sequence[str], sample: pd.DataFrame, said: Mapping[str, Role | None]) -> dict[str, list[Role]]:
     """For each role the columns that could take it, best first; what was said stands alone."""
     taken = {role.index for role in said.values() if role is not None}
     found: dict[str, list[Role]] = {}
@@ -185,7 +183,13 @@ def _kind(
         return "assignments", 0.85, "kind_assignments", {"variant": variant.column}
     if order and not event and (amount or (time and strong_user)):
         return "orders", 0.9, "kind_orders", {"order": order.column}
-    if strong_user and time and amount and not event and not (signup and looks.repeats(sample, strong_user.index) < 0.02):
+    if (
+        strong_user
+        and time
+        and amount
+        and not event
+        and not (signup and looks.repeats(sample, strong_user.index) < 0.02)
+    ):
         return "orders", 0.7, "kind_payments", {"user": strong_user.column, "time": time.column}
     if event and time and not (user and signup):
         _refuse("events", "user_id", columns)
@@ -213,9 +217,7 @@ def _assign(kind: str, candidates: Mapping[str, list[Role]], said: Mapping[str, 
     wanted = ROLES[kind]
     roles = [role for name, role in said.items() if role is not None and name in wanted]
     open_roles = [name for name in wanted if name not in said]
-    ranked = sorted(
-        (one for name in open_roles for one in candidates[name]), key=lambda one: -one.confidence
-    )
+    ranked = sorted((one for name in open_roles for one in candidates[name]), key=lambda one: -one.confidence)
     # In a users file the sign-up time is the time; a weak name is taken for the user only.
     for one in ranked:
         free = all(one.index != role.index and one.role != role.role for role in roles)
@@ -238,7 +240,7 @@ def _has(roles: Sequence[Role], name: str) -> bool:
 
 def _refuse(kind: str, role: str, columns: Sequence[str]) -> None:
     code = {"user_id": "no_user_column", "occurred_at": "no_time_column", "event": "no_event_column"}.get(
-        role, "no_variant_column"
+        role, "no_arm_column"
     )
     raise IntakeError(code, kind=kind, columns=[name.strip() for name in columns[:12]])
 

@@ -11,69 +11,62 @@ import unicodedata
 
 _NOISE = re.compile(r"[\s_\-./\\:#()（）\[\]【】]+")
 
-EXACT: dict[str, tuple[str, ...]] = {
-    "user_id": tuple(
-        """userid uid user userkey userno usercode memberid memberno membercode member mid vipid vipno customerid
-        customerno customercode customer custid custno cid clientid client buyerid buyer accountid account playerid
-        player visitorid visitor deviceid openid unionid anonymousid distinctid personid subscriberid respondentid
-        consumerid contactid passengerid patientid masterid useridx userpk usr usrid
-        用户id 用户编号 用户号 用户 用户标识 用户账号 会员号 会员id 会员编号 会员卡号 会员 会员账号 客户id 客户编号
-        客户号 客户代码 客户 顾客id 顾客编号 顾客 买家id 买家编号 买家昵称 买家会员名 买家 账号 账户id 玩家id 设备id
-        微信openid 唯一id""".split()
-    ),
-    "event": tuple(
-        """event eventname eventtype eventcode eventkey action actiontype actionname behavior behaviour behaviortype
-        behaviourtype activity activityname activitytype interaction operation
-        事件 事件名 事件名称 事件类型 事件编码 行为 行为类型 行为名称 行为编码 动作 动作类型 操作 操作类型 操作名称""".split()
-    ),
-    "occurred_at": tuple(
-        """occurredat time timestamp ts t datetime date eventtime eventdate eventtimestamp eventts logtime logdate
-        clienttime servertime happenedat actiontime actiondate behaviortime visittime visitdate requesttime createdat
-        createtime createdtime createdate creationdate orderdate ordertime orderedat invoicedate invoicetime
-        purchasedate purchasetime purchasedat paytime paydate paidat paidtime paymenttime paymentdate transactiondate
-        transactiontime transdate txndate saledate day dt exposedat assignedat assignmenttime exposuretime enrolledat
-        日期 时间 时间戳 发生时间 行为时间 事件时间 操作时间 访问时间 登录时间 记录时间 日志时间 下单时间 下单日期
-        创建时间 创建日期 订单创建时间 订单时间 订单日期 交易时间 交易日期 支付时间 付款时间 订单付款时间 购买时间
-        购买日期 消费时间 消费日期 成交时间 分组时间 曝光时间 入组时间""".split()
-    ),
-    "value": tuple(
-        """value amount amt revenue total totalamount totalprice totalvalue linetotal subtotal sales salesamount gmv
-        payment payamount paidamount paymentamount actualamount orderamount ordervalue ordertotal dollarvalue spend
-        spent money sum netamount grossamount transactionamount purchaseamount eventvalue
-        实付金额 实付 实际支付金额 买家实际支付金额 支付金额 付款金额 成交金额 交易金额 消费金额 订单金额 金额 总金额
-        销售额 收入 应付金额 总价 价值 订单总额""".split()
-    ),
-    "quantity": tuple(
-        """quantity qty units numberofunits numberofitems itemcount numberofcds pieces 数量 件数 购买数量 商品数量 销量
-        订购数量""".split()
-    ),
-    "unit_price": tuple("unitprice price itemprice priceeach 单价 商品单价 价格 售价 成交单价".split()),
-    "order_id": tuple(
-        """orderid orderno ordernumber ordercode invoiceno invoice invoiceid invoicenumber transactionid transactionno
-        tradeid tradeno billno billid receiptno receiptid basketid
-        订单号 订单编号 订单id 订单 单号 交易号 交易编号 流水号 发票号 小票号""".split()
-    ),
-    "event_id": tuple(
-        """eventid eventuuid logid recordid messageid insertid hitid uuid 事件id 事件编号 日志id 日志编号 记录id
-        记录编号 流水id""".split()
-    ),
-    "variant": tuple(
-        """variant variation group arm version testgroup abgroup abtestgroup experimentgroup treatment treatmentgroup
-        condition bucket testarm abversion gate cell
-        组别 分组 实验组 实验分组 组 版本 方案 对照组 测试组 策略组 实验组别 ab分组""".split()
-    ),
-    "experiment": tuple(
-        """experiment experimentname experimentid expid expname test testname testid abtest abtestname campaign
-        实验 实验名称 实验id 实验名 实验编号 测试名称""".split()
-    ),
-    "signup_at": tuple(
-        """signup signupat signupdate signuptime signedupat registeredat registerdate registertime registrationdate
-        registrationtime registration regdate regtime regtm userregtm joindate joinedat joined joindt createdat
-        createdate firstseen firstseenat enrollmentdate membersince installdate installtime installedat
-        注册时间 注册日期 注册 入会时间 入会日期 开户日期 开户时间 加入时间 加入日期 开卡时间 开卡日期 首次访问时间
-        创建时间 安装时间""".split()
-    ),
+_NAMES = {
+    "user_id": """
+        userid uid user userkey userno usercode memberid memberno membercode member mid vipid vipno
+        customerid customerno customercode customer custid custno cid clientid client buyerid buyer
+        accountid account playerid player visitorid visitor deviceid openid unionid anonymousid distinctid
+        personid subscriberid respondentid consumerid contactid passengerid patientid masterid useridx
+        userpk usr usrid 用户id 用户编号 用户号 用户 用户标识 用户账号 会员号 会员id 会员编号 会员卡号 会员 会员账号
+        客户id 客户编号 客户号 客户代码 客户 顾客id 顾客编号 顾客 买家id 买家编号 买家昵称 买家会员名 买家 账号
+        账户id 玩家id 设备id 微信openid 唯一id""",
+    "event": """
+        event eventname eventtype eventcode eventkey action actiontype actionname behavior behaviour
+        behaviortype behaviourtype activity activityname activitytype interaction operation 事件 事件名 事件名称
+        事件类型 事件编码 行为 行为类型 行为名称 行为编码 动作 动作类型 操作 操作类型 操作名称""",
+    "occurred_at": """
+        occurredat time timestamp ts t datetime date eventtime eventdate eventtimestamp eventts logtime
+        logdate clienttime servertime happenedat actiontime actiondate behaviortime visittime visitdate
+        requesttime createdat createtime createdtime createdate creationdate orderdate ordertime orderedat
+        invoicedate invoicetime purchasedate purchasetime purchasedat paytime paydate paidat paidtime
+        paymenttime paymentdate transactiondate transactiontime transdate txndate saledate day dt exposedat
+        assignedat assignmenttime exposuretime enrolledat 日期 时间 时间戳 发生时间 行为时间 事件时间 操作时间
+        访问时间 登录时间 记录时间 日志时间 下单时间 下单日期 创建时间 创建日期 订单创建时间 订单时间 订单日期
+        交易时间 交易日期 支付时间 付款时间 订单付款时间 购买时间 购买日期 消费时间 消费日期 成交时间 分组时间
+        曝光时间 入组时间""",
+    "value": """
+        value amount amt revenue total totalamount totalprice totalvalue linetotal subtotal sales
+        salesamount gmv payment payamount paidamount paymentamount actualamount orderamount ordervalue
+        ordertotal dollarvalue spend spent money sum netamount grossamount transactionamount purchaseamount
+        eventvalue 实付金额 实付 实际支付金额 买家实际支付金额 支付金额 付款金额 成交金额 交易金额 消费金额 订单金额
+        金额 总金额 销售额 收入 应付金额 总价 价值 订单总额""",
+    "quantity": """
+        quantity qty units numberofunits numberofitems itemcount numberofcds pieces 数量 件数 购买数量 商品数量 销量
+        订购数量""",
+    "unit_price": "unitprice price itemprice priceeach 单价 商品单价 价格 售价 成交单价",
+    "order_id": """
+        orderid orderno ordernumber ordercode invoiceno invoice invoiceid invoicenumber transactionid
+        transactionno tradeid tradeno billno billid receiptno receiptid basketid 订单号 订单编号 订单id 订单 单号
+        交易号 交易编号 流水号 发票号 小票号""",
+    "event_id": """
+        eventid eventuuid logid recordid messageid insertid hitid uuid 事件id 事件编号 日志id 日志编号 记录id
+        记录编号 流水id""",
+    "variant": """
+        variant variation group arm version testgroup abgroup abtestgroup experimentgroup treatment
+        treatmentgroup condition bucket testarm abversion gate cell 组别 分组 实验组 实验分组 组 版本 方案 对照组
+        测试组 策略组 实验组别 ab分组""",
+    "experiment": """
+        experiment experimentname experimentid expid expname test testname testid abtest abtestname campaign
+        实验 实验名称 实验id 实验名 实验编号 测试名称""",
+    "signup_at": """
+        signup signupat signupdate signuptime signedupat registeredat registerdate registertime
+        registrationdate registrationtime registration regdate regtime regtm userregtm joindate joinedat
+        joined joindt createdat createdate firstseen firstseenat enrollmentdate membersince installdate
+        installtime installedat 注册时间 注册日期 注册 入会时间 入会日期 开户日期 开户时间 加入时间 加入日期
+        开卡时间 开卡日期 首次访问时间 创建时间 安装时间""",
 }
+
+EXACT: dict[str, tuple[str, ...]] = {role: tuple(names.split()) for role, names in _NAMES.items()}
 
 # Weaker: the name contains the word (best sense first).
 PART: dict[str, tuple[str, ...]] = {

@@ -70,6 +70,43 @@ def append_events(cursor: duckdb.DuckDBPyConnection, batch_id: int, columns: Seq
     cursor.execute(statement.replace("{columns}", quoted_list(names)), {"batch_id": batch_id})
 
 
+def known_events(cursor: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> int:
+    """Which rows of `incoming_events` are stored already: their `line` in the temp table `known_incoming`; how many.
+
+    The same event id; without one, equal in user, event, time, value and every property.
+    """
+    cursor.execute("CREATE OR REPLACE TEMP TABLE known_incoming (line BIGINT)")
+    first, last = cursor.execute("SELECT min(occurred_at), max(occurred_at) FROM incoming_events").fetchone()
+    near = {"first": first, "last": last}
+    overlap = "SELECT count(*) FROM events WHERE occurred_at BETWEEN $first AND $last LIMIT 1"
+    cursor.execute(
+        """
+        INSERT INTO known_incoming SELECT line FROM incoming_events WHERE event_id IS NOT NULL
+        AND event_id IN (SELECT event_id FROM events WHERE event_id IS NOT NULL)
+        """
+    )
+    if first is not None and cursor.execute(overlap, near).fetchone()[0]:
+        rows = cursor.execute("SELECT column_name FROM properties WHERE scope = 'event'").fetchall()
+        given = {column.column_name for column in columns}
+        same = "".join(
+            f" AND old.{quote(name)} IS NOT DISTINCT FROM new.{quote(name)}"
+            if name in given
+            else f" AND old.{quote(name)} IS NULL"
+            for (name,) in rows
+        )
+        statement = """
+            INSERT INTO known_incoming
+            SELECT line FROM incoming_events AS new
+            JOIN user_keys USING (user_id) JOIN event_names ON event_names.name = new.event
+            SEMI JOIN (SELECT * FROM events WHERE occurred_at BETWEEN $first AND $last) AS old
+            ON old.event_code = event_names.event_code AND old.user_key = user_keys.user_key
+               AND old.occurred_at = new.occurred_at AND old.value IS NOT DISTINCT FROM new.value {same}
+            WHERE new.event_id IS NULL
+        """
+        cursor.execute(statement.replace("{same}", same), near)
+    return cursor.execute("SELECT count(*) FROM known_incoming").fetchone()[0]
+
+
 def add_user_keys(cursor: duckdb.DuckDBPyConnection, table: str) -> None:
     """Dense keys for the users of a temp table (column `user_id`) that have none yet."""
     statement = """

@@ -1,0 +1,112 @@
+"""Rows that are not loaded: found, listed with their line and what is wrong, and those that are there already."""
+
+from __future__ import annotations
+
+import json
+
+import duckdb
+import pandas as pd
+
+from ops_core.intake.notes import SHOWN_CHARACTERS
+from ops_core.intake.proof import Typed
+from ops_core.intake.report import PROBLEM_COLUMNS, no_problems
+from ops_core.intake.source import Source
+
+# What a field's problem is called, for the column shown beside it.
+_FIELD_OF_REASON = {
+    "user_missing": "user_id", "event_missing": "event", "time_missing": "occurred_at", "time_unread": "occurred_at",
+    "time_in_future": "occurred_at", "value_unread": "value", "quantity_unread": "quantity",
+    "price_unread": "unit_price", "variant_missing": "variant",
+}  # fmt: skip
+
+
+def problems(cursor: duckdb.DuckDBPyConnection, source: Source, typed: Typed) -> pd.DataFrame:
+    """Everything quarantined: rejected while reading, and rows of `typed` with a reason. Sorted by line."""
+    found = [rejected(source)]
+    fields = {field.name: field for field in typed.fields}
+    reasons = cursor.execute("SELECT DISTINCT reason FROM typed WHERE reason IS NOT NULL").fetchall()
+    for (reason,) in reasons:
+        field = fields.get(_FIELD_OF_REASON.get(reason, ""))
+        has_cell = field is not None and field.constant is None
+        statement = "SELECT typed.line, {cell} AS value FROM typed JOIN staged USING (line) WHERE reason = $reason"
+        cell = f"left({field.source}, {SHOWN_CHARACTERS})" if has_cell else "NULL::VARCHAR"
+        rows = cursor.execute(statement.replace("{cell}", cell), {"reason": reason}).df()
+        rows["column_name"] = field.label if has_cell else None
+        rows["reason"] = reason
+        rows["detail"] = "{}"
+        found.append(rows)
+    together = pd.concat([one for one in found if len(one)], ignore_index=True) if any(map(len, found)) else None
+    if together is None:
+        return no_problems()
+    together = together.astype(object).where(together.notna(), None)
+    return together[list(PROBLEM_COLUMNS)].sort_values("line", ignore_index=True)
+
+
+def mark_repeated(cursor: duckdb.DuckDBPyConnection, typed: Typed, has_event_id: bool) -> None:
+    """Give rows of `typed` that stand earlier in the same file the reason `duplicate`.
+
+    Same event id; where there is none, equal in every column of the source.
+    """
+    without = ""
+    if has_event_id:
+        cursor.execute(
+            """
+            UPDATE typed SET reason = 'duplicate' WHERE reason IS NULL AND event_id IS NOT NULL AND line IN (
+                SELECT line FROM (
+                    SELECT line, row_number() OVER (PARTITION BY event_id ORDER BY line) AS nth
+                    FROM typed WHERE reason IS NULL AND event_id IS NOT NULL
+                ) WHERE nth > 1
+            )
+            """
+        )
+        without = " AND event_id IS NULL"
+    cells = ", ".join(f"c{index}" for index in range(typed.width))
+    statement = """
+        UPDATE typed SET reason = 'duplicate' WHERE reason IS NULL {without} AND line IN (
+            SELECT line FROM (
+                SELECT line, row_number() OVER (PARTITION BY {cells} ORDER BY line) AS nth
+                FROM staged SEMI JOIN (
+                    SELECT line FROM typed WHERE reason IS NULL {without} AND row_hash IN (
+                        SELECT row_hash FROM typed WHERE reason IS NULL {without} GROUP BY 1 HAVING count(*) > 1
+                    )
+                ) USING (line)
+            ) WHERE nth > 1
+        )
+    """
+    cursor.execute(statement.replace("{cells}", cells).replace("{without}", without))
+
+
+def duplicates(cursor: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Lines left out because the row is there already: line."""
+    return cursor.execute("SELECT line FROM typed WHERE reason = 'duplicate' ORDER BY line").df()
+
+
+def take_out_duplicates(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Count duplicates as such, not as quarantined: their rows leave `typed`."""
+    cursor.execute("DELETE FROM typed WHERE reason = 'duplicate'")
+
+
+def store_problems(cursor: duckdb.DuckDBPyConnection, batch_id: int, found: pd.DataFrame) -> None:
+    """Keep the quarantine with the batch."""
+    if not len(found):
+        return
+    # A result of which only the first row was fetched blocks register(); this one is fetched to its end.
+    cursor.execute("SELECT 1").fetchall()
+    cursor.register("found_problems", found.astype({"line": "Int64"}))
+    cursor.execute(
+        """
+        INSERT INTO quarantine (batch_id, line, column_name, value, reason, detail)
+        SELECT $batch_id, line, column_name::VARCHAR, value::VARCHAR, reason, detail FROM found_problems
+        """,
+        {"batch_id": batch_id},
+    )
+    cursor.unregister("found_problems")
+
+
+def rejected(source: Source) -> pd.DataFrame:
+    """Rows that could not be placed while reading, as problems."""
+    rows = [
+        (one.line, one.column, one.raw[:SHOWN_CHARACTERS], one.code, json.dumps(dict(one.values), ensure_ascii=False))
+        for one in source.rejects
+    ]
+    return pd.DataFrame(rows, columns=list(PROBLEM_COLUMNS))

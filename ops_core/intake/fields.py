@@ -1,0 +1,62 @@
+"""What each kind needs of its columns: fields with wanted types and what happens where a cell is missing or unread."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ops_core.intake import evidence
+from ops_core.intake.proof import Field
+from ops_core.intake.roles import Guess
+
+_RESERVED = {"value", "event", "user_id", "occurred_at", "event_id"}
+# role → (wanted type, code if missing, code if unread)
+_RULES: dict[str, dict[str, tuple[str, str | None, str | None]]] = {
+    "events": {
+        "user_id": ("text", "user_missing", None),
+        "event": ("text", "event_missing", None),
+        "occurred_at": ("time", "time_missing", "time_unread"),
+        "value": ("amount", None, "value_unread"),
+        "event_id": ("text", None, None),
+    },
+    "orders": {
+        "user_id": ("text", "user_missing", None),
+        "occurred_at": ("time", "time_missing", "time_unread"),
+        "order_id": ("text", None, None),
+        "value": ("amount", None, "value_unread"),
+        "quantity": ("amount", None, "quantity_unread"),
+        "unit_price": ("amount", None, "price_unread"),
+        "event_id": ("text", None, None),
+    },
+    "users": {"user_id": ("text", "user_missing", None), "signup_at": ("time", None, None)},
+    "assignments": {
+        "user_id": ("text", "user_missing", None),
+        "variant": ("text", "variant_missing", None),
+        "experiment": ("text", None, None),
+        "occurred_at": ("time", None, "time_unread"),
+    },
+    "units": {"user_id": ("text", None, None), "variant": ("text", None, None)},
+}
+PROPERTY_PREFIX = "f"
+
+
+def role_fields(guess: Guess) -> list[Field]:
+    """Fields of the roles."""
+    rules = _RULES[guess.kind]
+    return [
+        Field(role.role, role.index, role.column, *rules[role.role], constant=role.constant) for role in guess.roles
+    ]
+
+
+def property_fields(guess: Guess, sample: pd.DataFrame) -> list[Field]:
+    """Fields of the other columns, named f0, f1 …; their types as the sample suggests, to be proven."""
+    return [
+        Field(
+            f"{PROPERTY_PREFIX}{index}", index, guess.columns[index].strip(), evidence.suspected(sample.iloc[:, index])
+        )
+        for index in guess.properties
+    ]
+
+
+def property_name(field: Field) -> str:
+    """The name a property goes by: the column's, or with a sign behind it where the word is taken."""
+    return field.label + "_" if field.label in _RESERVED else field.label

@@ -1,0 +1,205 @@
+"""A file becomes a batch: staged as text, understood, typed, checked, laid down. One transaction, all or nothing.
+
+source (text rows) → roles.guess → proof.lay_out (table `typed`) → accounts (duplicates, quarantine) → kind's layer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from ops_core.errors import IntakeError
+from ops_core.intake import accounts, batch, fields, laying, proof, report, roles
+from ops_core.intake.batch import Counts
+from ops_core.intake.notes import Note, info
+from ops_core.intake.proof import Typed
+from ops_core.intake.report import IntakeReport, no_problems
+from ops_core.intake.roles import Guess
+from ops_core.intake.source import Source, SourceOptions, frame_source, open_source
+from ops_core.locale import translator
+from ops_core.model.time import TimeRules
+from ops_core.store import Store, derived
+
+SAMPLE_ROWS = 2000
+MAX_QUARANTINED_SHARE = 0.5
+DATE_ORDERS = ("day_first", "month_first")
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What a person says about a table; the defaults are guessed or follow the definitions.
+
+    `as_of`: ISO text, date or datetime in the reporting zone. `date_order`: `day_first` or `month_first` where the
+    file cannot tell. `max_quarantined_share`: above it nothing is loaded. `name`: what the batch is called.
+    """
+
+    kind: str = "auto"
+    mapping: Mapping[str, str | None] | None = None
+    source_time_zone: str | None = None
+    as_of: object = None
+    date_order: str | None = None
+    max_quarantined_share: float = MAX_QUARANTINED_SHARE
+    name: str | None = None
+    source: SourceOptions = field(default_factory=SourceOptions)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who looks on: `progress(step code, share done)`, and `cancelled()` asked between the steps and during them."""
+
+    progress: Callable[[str, float], None] | None = None
+    cancelled: Callable[[], bool] | None = None
+
+    def step(self, code: str, share: float) -> None:
+        """Say where the import is; stop it if that is wanted.
+
+        Raises:
+            IntakeError: the import was cancelled.
+        """
+        if self.cancelled is not None and self.cancelled():
+            raise IntakeError("load_cancelled")
+        if self.progress is not None:
+            self.progress(code, share)
+
+
+def load(store: Store, given: str | Path | pd.DataFrame, options: LoadOptions, watch: Watch) -> IntakeReport:
+    """Load a file or frame as one batch; the report accounts for every row.
+
+    Raises:
+        IntakeError: the file cannot be taken, a column is missing, too many rows are wrong, or it was cancelled; the
+            workspace is as it was.
+    """
+    if options.date_order not in (None, *DATE_ORDERS):
+        raise IntakeError("unknown_date_order", value=options.date_order, allowed=list(DATE_ORDERS))
+    watch.step("reading", 0.0)
+    with opened(store, given, options) as source:
+        sample = source.sample(SAMPLE_ROWS).drop(columns="line")
+        guess = roles.guess(source.columns, sample, options.kind, options.mapping)
+        same = batch.loaded_before(store, source, guess)
+        if same is not None:
+            return _known(source, guess, same)
+        rules = store.rules
+        source_rules = TimeRules(options.source_time_zone or rules.zone)
+        return _Import(store, source, sample, guess, options, watch, source_rules).run()
+
+
+def opened(store: Store, given: str | Path | pd.DataFrame, options: LoadOptions) -> Source:
+    """The source behind a path or a frame, readable by the store."""
+    of_source = replace(options.source, staging=store.staging)
+    if isinstance(given, pd.DataFrame):
+        return frame_source(given, options.name or "table", options=of_source)
+    return open_source(given, options=of_source)
+
+
+@dataclass(frozen=True)
+class _Import:
+    store: Store
+    source: Source
+    sample: pd.DataFrame
+    guess: Guess
+    options: LoadOptions
+    watch: Watch
+    source_rules: TimeRules
+
+    def run(self) -> IntakeReport:
+        with self.store.write() as cursor:
+            done = self._inside(cursor)
+        self.store.checkpoint()
+        if self.watch.progress is not None:
+            self.watch.progress("done", 1.0)
+        return done
+
+    def _inside(self, cursor: duckdb.DuckDBPyConnection) -> IntakeReport:
+        typed = self._type(cursor)
+        self.watch.step("checking", 0.4)
+        layer = laying.LAYERS[self.guess.kind](cursor, typed, self.guess, self.source_rules, self.source.name)
+        duplicates = accounts.duplicates(cursor)
+        accounts.take_out_duplicates(cursor)
+        found = accounts.problems(cursor, self.source, typed)
+        counts = self._counted(len(duplicates), found)
+        self.watch.step("storing", 0.5)
+        batch_id = batch.next_batch_id(cursor)
+        n_stored, bounds, of_layer = layer.store(cursor, batch_id)
+        counts = replace(counts, stored=n_stored)
+        self.watch.step("summarising", 0.7)
+        notes = (*self.source.notes, *typed.notes, *of_layer)
+        previous = self.store.as_of_us
+        as_of = batch.as_of_of(
+            self.options.as_of, bounds, typed.dates_only(cursor), self.store.rules, self.source_rules
+        )
+        accounts.store_problems(cursor, batch_id, found)
+        batch.record(cursor, batch_id, self.source, self.guess, counts, notes, bounds, (as_of, previous))
+        derived.refresh(cursor, self.store)
+        return self._report(counts, batch_id, notes, found, duplicates, as_of)
+
+    def _type(self, cursor: duckdb.DuckDBPyConnection) -> Typed:
+        proof.stage(cursor, self.source)
+        self.watch.step("typing", 0.1)
+        wanted = [*fields.role_fields(self.guess), *fields.property_fields(self.guess, self.sample)]
+        return proof.lay_out(cursor, wanted, len(self.source.columns), self.sample, self.options.date_order)
+
+    def _counted(self, n_duplicate: int, found: pd.DataFrame) -> Counts:
+        read, n_quarantined = self.source.rows_in_file, len(found)
+        if n_quarantined > self.options.max_quarantined_share * read or n_quarantined == read:
+            usual = found["reason"].mode().iloc[0]
+            first = found[found["reason"] == usual].iloc[:1]
+            told = report.told(first, translator("en")).iloc[0]
+            raise IntakeError(
+                "too_many_quarantined",
+                n=n_quarantined,
+                rows=read,
+                limit=round(self.options.max_quarantined_share * 100),
+                reason=told["reason"],
+                line=told["line"],
+                value=told["value"] or "",
+            )
+        return Counts(read, read - n_duplicate - n_quarantined, n_duplicate, n_quarantined, 0)
+
+    def _report(
+        self,
+        counts: Counts,
+        batch_id: int,
+        notes: tuple[Note, ...],
+        found: pd.DataFrame,
+        duplicates: pd.DataFrame,
+        as_of: int | None,
+    ) -> IntakeReport:
+        return IntakeReport(
+            kind=self.guess.kind,
+            file_name=self.source.name,
+            rows_read=counts.read,
+            rows_loaded=counts.loaded,
+            rows_duplicate=counts.duplicate,
+            rows_quarantined=counts.quarantined,
+            batch_id=batch_id,
+            n_stored=counts.stored,
+            guess=self.guess,
+            notes=notes,
+            problems=found,
+            duplicates=duplicates,
+            as_of_us=as_of,
+        )
+
+
+def _known(source: Source, guess: Guess, same: int) -> IntakeReport:
+    """The report of a file that is there already: nothing is stored, every row counts as a duplicate or rejected."""
+    rejected = accounts.rejected(source)
+    return IntakeReport(
+        kind=guess.kind,
+        file_name=source.name,
+        rows_read=source.rows_in_file,
+        rows_loaded=0,
+        rows_duplicate=source.rows_in_file - len(rejected),
+        rows_quarantined=len(rejected),
+        batch_id=None,
+        n_stored=0,
+        guess=guess,
+        notes=(info("same_file", batch=same),),
+        problems=rejected if len(rejected) else no_problems(),
+        duplicates=pd.DataFrame({"line": pd.Series(dtype="int64")}),
+        same_as_batch=same,
+    )

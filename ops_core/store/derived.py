@@ -1,0 +1,25 @@
+"""Tables that follow from the rows: users, rollups, as-of. Kept in the same transaction as the rows."""
+
+from __future__ import annotations
+
+import duckdb
+
+from ops_core.store import layout
+from ops_core.store.store import Store
+
+
+def refresh(cursor: duckdb.DuckDBPyConnection, store: Store) -> None:
+    """Bring everything derived up to date with the batches that are there."""
+    rules = store.rules
+    layout.rebuild_users(cursor, rules)
+    layout.rebuild_rollups(cursor, rules)
+    set_as_of(cursor)
+
+
+def set_as_of(cursor: duckdb.DuckDBPyConnection) -> None:
+    """The workspace's as-of: the latest that a batch declares."""
+    latest = cursor.execute("SELECT epoch_us(max(as_of)) FROM batches WHERE undone_at IS NULL").fetchone()[0]
+    if latest is None:
+        cursor.execute("DELETE FROM settings WHERE key = 'as_of_us'")
+    else:
+        Store.put_setting(cursor, "as_of_us", latest)
