@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages import batches, import_
+from pages import _import, batches
 from ui import address, current, empty, failures, links, shell
 
 
@@ -25,7 +25,7 @@ class Room:
 
 CONTENTS = {
     "data": (
-        Room("import", import_.render, needs_events=False),
+        Room("import", _import.render, needs_events=False),
         Room("batches", batches.render, needs_events=False),
     ),
 }

@@ -11,6 +11,13 @@ from ui import links
 from ui.current import screen
 
 SAMPLES = Path(__file__).resolve().parent.parent / "data" / "samples"
+_FILES = {
+    "events": "events.csv",
+    "users": "users.csv",
+    "orders": "orders-zh.csv",
+    "units": "ab_test.csv",
+    "assignments": "assignments.csv",
+}
 
 
 def unavailable(*kinds: str) -> None:
@@ -33,8 +40,8 @@ def sample_button(kind: str, place: str = "empty") -> None:
     """Download button for a small made-up file of a kind."""
     st.download_button(
         screen().t("shell.sample"),
-        data=_reader(SAMPLES / f"{kind}.csv"),
-        file_name=f"sample_{kind}.csv",
+        data=_reader(SAMPLES / _FILES[kind]),
+        file_name=_FILES[kind],
         mime="text/csv",
         key=f"{place}.sample.{kind}",
         icon=":material/download:",

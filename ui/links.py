@@ -23,7 +23,7 @@ def menu(groups: Mapping[str, Sequence[str]], t: Translator, **shared: str) -> N
     """The menu in the sidebar. Own links, because the built-in menu would drop the view from the address."""
     with st.sidebar:
         for group, addresses in groups.items():
-            with st.container(gap=2):
+            with st.container(gap=6):
                 st.markdown(small(t(f"shell.group_{group}")))
                 for name in addresses:
                     link(name, t(f"shell.page_{name}"), **shared)

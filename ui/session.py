@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
-import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import streamlit as st
 
-from ops_core import demo
+from ops_core import demo, places
 from ops_core.errors import StoreError, nearest
 from ops_core.locale import Translator
 from ops_core.workspace import Workspace
@@ -19,36 +19,16 @@ from ops_core.workspace import Workspace
 DEMOS = {"en": "demo", "zh": "demo-zh"}  # the same story with the shop's names in one language
 Q, R = TypeVar("Q"), TypeVar("R")
 
-_NAME = re.compile(r"[\w\-. ()]{1,60}")
-
-
-def home() -> Path:
-    """The folder of the workspace files: `OPSDECK_HOME`, else `data/workspaces` beside app.py."""
-    set_home = os.environ.get("OPSDECK_HOME")
-    return Path(set_home) if set_home else Path(__file__).resolve().parent.parent / "data" / "workspaces"
-
 
 def workspace_names(language: str = "en") -> list[str]:
     """All workspaces: the newest of one's own first, then the demos, the one in the reader's language first."""
-    files = sorted(home().glob("*.duckdb"), key=lambda file: file.stat().st_mtime, reverse=True)
-    demos = sorted(DEMOS.values(), key=lambda name: name != DEMOS[language])
-    return [*(file.stem for file in files if not is_demo(file.stem)), *demos]
+    own = [name for name in places.workspace_names() if not is_demo(name)]
+    return [*own, *sorted(DEMOS.values(), key=lambda name: name != DEMOS[language])]
 
 
 def is_demo(name: str) -> bool:
     """Whether a workspace is one of the demos."""
     return name in DEMOS.values()
-
-
-def workspace_path(name: str) -> Path:
-    """The file of a workspace's name.
-
-    Raises:
-        StoreError: a name that could not be a file in the workspace folder.
-    """
-    if not _NAME.fullmatch(name) or name.startswith("."):
-        raise StoreError("unknown_workspace", name=name, known=workspace_names())
-    return home() / f"{name}.duckdb"
 
 
 def open_workspace(name: str, t: Translator) -> Workspace:
@@ -57,7 +37,7 @@ def open_workspace(name: str, t: Translator) -> Workspace:
     Raises:
         StoreError: there is none of that name, or its file cannot be opened.
     """
-    path = workspace_path(name)
+    path = places.workspace_path(name)
     if is_demo(name) and not path.exists():
         _build_demo(path, t)
     if not path.exists():
@@ -72,7 +52,7 @@ def new_workspace(name: str, time_zone: str) -> Workspace:
     Raises:
         StoreError: the name is taken or cannot be a file name.
     """
-    path = workspace_path(name)
+    path = places.workspace_path(name)
     if path.exists():
         raise StoreError("workspace_exists", name=name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,14 +60,26 @@ def new_workspace(name: str, time_zone: str) -> Workspace:
     return _open(str(path))
 
 
+def discard_workspace(name: str) -> None:
+    """Remove a workspace that was made a moment ago and stayed empty."""
+    path = places.workspace_path(name)
+    _open(str(path)).close()
+    _open.clear(str(path))
+    path.unlink(missing_ok=True)
+    path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+
+
 def cached(analyze: Callable[[Workspace, Q], R], workspace: Workspace, query: Q) -> R:
     """`analyze(workspace, query)`, computed once per data version. The result is shared: do not change it."""
     return _answer(_key(analyze, workspace, repr(query)), lambda: analyze(workspace, query))
 
 
-def remembered(read: Callable[[Workspace], R], workspace: Workspace) -> R:
-    """`read(workspace)`, done once per data version: `remembered(Workspace.event_names, workspace)`."""
-    return _answer(_key(read, workspace, ""), lambda: read(workspace))
+def remembered(read: Callable[[Workspace], R], workspace: Workspace, *, detail: str = "") -> R:
+    """`read(workspace)`, done once per data version: `remembered(Workspace.event_names, workspace)`.
+
+    `detail` tells apart calls of one lambda that close over different values.
+    """
+    return _answer(_key(read, workspace, detail), lambda: read(workspace))
 
 
 def _key(function: Callable[..., object], workspace: Workspace, query: str) -> tuple[object, ...]:
@@ -101,7 +93,7 @@ def _answer(key: tuple[object, ...], _compute: Callable[[], R]) -> R:
     return _compute()
 
 
-@st.cache_resource(show_spinner=False, on_release=lambda workspace: workspace.close())
+@st.cache_resource(show_spinner=False)
 def _open(path: str) -> Workspace:
     return Workspace.open(path)
 
@@ -114,20 +106,20 @@ def warm_up() -> bool:
     return True
 
 
-def _build_demo(path: Path, t: Translator) -> None:
-    with st.status(t("shell.building_demo"), expanded=False):
-        _build_demo_once(str(path))
-
-
 @st.cache_resource(show_spinner=False)
-def _build_demo_once(path: str) -> bool:
-    """Build the demo beside its place and move it there, so that an interrupted build leaves nothing half done."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    building = target.with_suffix(f".building-{os.getpid()}")
-    building.unlink(missing_ok=True)
-    language = next(code for code, name in DEMOS.items() if name == target.stem)
-    with Workspace.open(building, time_zone=demo.TRUTHS.zone) as workspace:
-        demo.load(workspace, language)
-    building.replace(target)
-    return True
+def _building() -> threading.Lock:
+    return threading.Lock()
+
+
+def _build_demo(path: Path, t: Translator) -> None:
+    """Build a demo beside its place and move it there, so that an interrupted build leaves nothing half done."""
+    with st.status(t("shell.building_demo"), expanded=False), _building():
+        if path.exists():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        building = path.with_suffix(f".building-{os.getpid()}")
+        building.unlink(missing_ok=True)
+        language = next(code for code, name in DEMOS.items() if name == path.stem)
+        with Workspace.open(building, time_zone=demo.TRUTHS.zone) as workspace:
+            demo.load(workspace, language)
+        building.replace(path)
