@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from ops_core import Workspace, demo
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI", "").lower() == "true"
@@ -31,3 +34,11 @@ def chromium_path() -> str:
     if IN_CI:
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def demo_workspace() -> Iterator[Workspace]:
+    """The English demo, loaded once for all tests of a process: read it, do not write to it."""
+    with Workspace.memory(demo.TRUTHS.zone) as workspace:
+        demo.load(workspace, "en")
+        yield workspace

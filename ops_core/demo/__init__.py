@@ -11,17 +11,16 @@ import functools
 import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from ops_core.demo.shop import Shop, build, clock
 from ops_core.demo.truths import CATEGORIES, CHANNELS, CITIES, EVENTS, PASSIVE_EVENTS, PLATFORMS, TIERS, TRUTHS, Truths
+from ops_core.intake.load import LoadOptions
 from ops_core.locale import Translator, translator
-
-if TYPE_CHECKING:
-    from ops_core.workspace import Workspace
+from ops_core.store.event_marks import mark_passive
+from ops_core.workspace import Workspace
 
 __all__ = ["TRUTHS", "DemoFrames", "Truths", "frames", "load", "word"]
 
@@ -57,11 +56,12 @@ def frames(language: str = "en") -> DemoFrames:
 
 def load(workspace: Workspace, language: str = "en") -> None:
     """Load the demo into a new workspace in the zone `TRUTHS.zone`: users, events, assignments, passive events."""
-    tables = frames(language)
+    tables, t = frames(language), translator(language)
     as_of = TRUTHS.as_of.replace(tzinfo=zoneinfo.ZoneInfo(TRUTHS.zone))
     for table, kind in ((tables.users, "users"), (tables.events, "events"), (tables.assignments, "assignments")):
-        workspace.load(table, kind=kind, source_time_zone=TRUTHS.zone, as_of=as_of)
-    workspace.mark_passive([word(language, "event", event) for event in PASSIVE_EVENTS])
+        options = LoadOptions(kind, source_time_zone=TRUTHS.zone, as_of=as_of, name=t(f"demo.file.{kind}"))
+        workspace.load(table, options=options)
+    mark_passive(workspace.store, [word(language, "event", event) for event in PASSIVE_EVENTS])
 
 
 @functools.lru_cache(maxsize=1)

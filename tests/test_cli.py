@@ -1,0 +1,144 @@
+"""The command line as people use it: real files, a real workspace folder, what is printed, how it ends."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from ops_core import Workspace, cli
+from ops_core.places import workspace_names
+
+ROWS = """user_id,event,occurred_at,value
+a,view,2026-01-01 10:00:00,
+a,pay,2026-01-01 10:05:00,20
+b,view,2026-01-02 09:00:00,
+b,pay,2026-01-32 09:00:00,30
+c,view,2026-01-02 11:00:00,
+"""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace folder of the test's own; messages in English."""
+    monkeypatch.setenv("OPSDECK_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("OPSDECK_WORKSPACE", raising=False)
+    monkeypatch.setenv("LC_ALL", "en_US.UTF-8")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    path = tmp_path / "shop.csv"
+    path.write_text(ROWS, encoding="utf-8")
+    return path
+
+
+def opsdeck(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([str(argument) for argument in arguments])
+    return ended.value.code
+
+
+def n_events(path: Path) -> int:
+    with Workspace.open(path) as workspace:
+        return int(workspace.event_names()["n_events"].sum())
+
+
+def test_load_makes_a_workspace_and_accounts_for_every_row(rows: Path, home: Path, capsys: pytest.CaptureFixture[str]):
+    assert opsdeck("load", rows, "--time-zone", "Asia/Shanghai") == 0
+    printed = capsys.readouterr().out
+    assert "Workspace shop, times in Asia/Shanghai." in printed
+    assert "5 rows read = 4 loaded + 0 duplicate + 1 set aside" in printed
+    assert "line 5, occurred_at = 2026-01-32 09:00:00" in printed
+    assert n_events(home / "shop.duckdb") == 4
+
+
+def test_messages_in_chinese(rows: Path, capsys: pytest.CaptureFixture[str]):
+    assert opsdeck("--lang", "zh", "load", rows) == 0
+    assert "读取 5 行 = 导入 4 + 重复 0 + 隔离 1" in capsys.readouterr().out
+
+
+def test_the_system_speaks_chinese(rows: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    assert opsdeck("undo", "--yes") == 1
+    assert "工作区" in capsys.readouterr().err
+
+
+def test_the_same_file_twice_changes_nothing(rows: Path, home: Path, capsys: pytest.CaptureFixture[str]):
+    opsdeck("load", rows)
+    assert opsdeck("load", rows) == 0
+    assert "already in the workspace as batch 1; nothing was changed" in capsys.readouterr().out
+    assert n_events(home / "shop.duckdb") == 4
+
+
+def test_a_file_that_cannot_be_taken_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    empty = tmp_path / "empty.csv"
+    empty.write_text("", encoding="utf-8")
+    assert opsdeck("load", empty, "-w", "shop") == 1
+    said = capsys.readouterr().err.strip()
+    assert said
+    assert "Traceback" not in said
+    assert len(said.splitlines()) == 1
+
+
+def test_undo_asks_and_takes_the_last_batch_out(
+    rows: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    opsdeck("load", rows)
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert opsdeck("undo") == 0
+    printed = capsys.readouterr().out
+    assert "Take batch 1 (shop.csv, 4 rows) out of the workspace shop?" in printed
+    assert n_events(home / "shop.duckdb") == 0
+
+
+def test_undo_of_an_unknown_batch_names_those_there_are(rows: Path, capsys: pytest.CaptureFixture[str]):
+    opsdeck("load", rows)
+    assert opsdeck("undo", "7", "--yes") == 1
+    assert "There is no batch 7 that could be undone. Batches that can: 1." in capsys.readouterr().err
+
+
+def test_backup_and_restore(rows: Path, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    opsdeck("load", rows)
+    assert opsdeck("backup", tmp_path / "safe.duckdb") == 0
+    opsdeck("undo", "--yes")
+    assert opsdeck("restore", tmp_path / "safe.duckdb", "-w", "shop") == 1
+    assert "add --replace" in capsys.readouterr().err
+    assert opsdeck("restore", tmp_path / "safe.duckdb", "-w", "shop", "--replace") == 0
+    assert n_events(home / "shop.duckdb") == 4
+    # The emptied workspace is kept under another name.
+    assert len(workspace_names()) == 2
+
+
+def test_a_backup_is_never_overwritten(rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    opsdeck("load", rows)
+    target = tmp_path / "safe.duckdb"
+    target.write_text("something else", encoding="utf-8")
+    assert opsdeck("backup", target) == 1
+    assert "exists already and is not overwritten" in capsys.readouterr().err
+    assert target.read_text(encoding="utf-8") == "something else"
+
+
+def test_restoring_what_is_no_backup_changes_nothing(
+    rows: Path, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    opsdeck("load", rows)
+    broken = tmp_path / "broken.duckdb"
+    broken.write_bytes(b"no database" * 1000)
+    assert opsdeck("restore", broken, "-w", "shop", "--replace") == 1
+    assert "cannot be read" in capsys.readouterr().err
+    assert n_events(home / "shop.duckdb") == 4
+    assert [path.name for path in home.iterdir()] == ["shop.duckdb"]
+
+
+def test_an_unknown_workspace_names_the_nearest(rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    opsdeck("load", rows)
+    assert opsdeck("backup", tmp_path, "-w", "shopp") == 1
+    assert "There is no workspace named shopp. Known: shop." in capsys.readouterr().err
+
+
+def test_a_command_that_is_not_understood(capsys: pytest.CaptureFixture[str]):
+    assert opsdeck("lod") == 2
+    assert "lod" in capsys.readouterr().err
