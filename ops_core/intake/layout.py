@@ -17,6 +17,7 @@ from ops_core.intake.tokenize import Record
 
 _PROFILE_ROWS = 500
 _MOST_HEADINGS = 4
+_ENOUGH_ROWS = 6
 _OTHER_DELIMITERS = (",", ";", "\t", "|", " ")
 
 
@@ -53,7 +54,8 @@ def find_layout(records: Sequence[Record], header_rows: int | None = None, heade
     width = _width(filled)
     start = _first_of_table(records, filled, width, header_line)
     rows = [record for record in filled[start:] if len(record.cells) == width] or filled[start : start + 1]
-    shapes = _shapes_below(rows, width)
+    typical = _before_gap(rows, records)
+    shapes = _shapes_below(typical, width)
     n_headings = _count_headings(rows, shapes) if header_rows is None else min(header_rows, len(rows))
     notes: list[Note] = []
     headings = [record.cells for record in rows[:n_headings]]
@@ -65,7 +67,7 @@ def find_layout(records: Sequence[Record], header_rows: int | None = None, heade
             headings, note = [mended[0]], mended[1]
             lines, notes = [filled[start].line], [note]
     first_line = rows[n_headings].line if len(rows) > n_headings else rows[-1].line + 1
-    shapes = profile([record.cells for record in rows[n_headings : n_headings + _PROFILE_ROWS]], width)
+    shapes = profile([record.cells for record in typical[n_headings : n_headings + _PROFILE_ROWS]], width)
     skipped = tuple(record for record in filled[:start])
     found = Layout(width, tuple(lines), first_line, (), (), shapes, tuple(headings[-1]) if headings else ())
     found = replace(found, notes=tuple(notes) + _notes(found, skipped, len(headings)), skipped=skipped)
@@ -118,7 +120,7 @@ def _first_of_table(records: Sequence[Record], filled: Sequence[Record], width: 
         return next((i for i, record in enumerate(filled) if record.line >= header_line), len(filled) - 1)
     blank_lines = {record.line for record in records if record.cells is None or is_blank(record.cells)}
     start = next(index for index, record in enumerate(filled) if len(record.cells) == width)
-    while start + 1 < len(filled) and _is_title(filled[start], filled[start + 1], width, blank_lines):
+    while start + 1 < len(filled) and _is_title(filled, start, width, blank_lines):
         following = range(start + 1, len(filled))
         start = next((index for index in following if len(filled[index].cells) == width), start)
         if len(filled[start].cells) != width:
@@ -126,14 +128,26 @@ def _first_of_table(records: Sequence[Record], filled: Sequence[Record], width: 
     return start
 
 
-def _is_title(record: Record, following: Record, width: int, blank_lines: set[int]) -> bool:
+def _is_title(filled: Sequence[Record], start: int, width: int, blank_lines: set[int]) -> bool:
     """A row of a report's title block: nearly empty, with a gap below it or a single cell in a wide table."""
-    used = sum(bool(cell.strip()) for cell in record.cells)
-    if width < 3 or 2 * used > width:
+    record, below = filled[start], filled[start + 1 : start + 8]
+    used = _used(record)
+    if width < 3 or 2 * used > width or not any(_used(other) > used for other in below):
         return False
-    used_below = sum(bool(cell.strip()) for cell in following.cells)
-    gap = any(line in blank_lines for line in range(record.line + 1, following.line))
-    return used < used_below and (gap or used == 1) and shape(record.cells[0]) not in ("integer", "time")
+    gap = any(line in blank_lines for line in range(record.line + 1, below[0].line))
+    return (gap or used == 1) and shape(record.cells[0]) not in ("integer", "time")
+
+
+def _used(record: Record) -> int:
+    return sum(bool(cell.strip()) for cell in record.cells)
+
+
+def _before_gap(rows: Sequence[Record], records: Sequence[Record]) -> list[Record]:
+    """The rows above the first blank line: what stands below it may be another table. All rows when they are few."""
+    blanks = [record.line for record in records if record.cells is None or is_blank(record.cells)]
+    gap = next((line for line in blanks if line > rows[0].line), None)
+    first = [record for record in rows if gap is None or record.line < gap]
+    return first if len(first) >= _ENOUGH_ROWS else list(rows)
 
 
 def _shapes_below(rows: Sequence[Record], width: int) -> Profile:

@@ -142,6 +142,8 @@ class Tokenizer:
         grammar = self._grammar
         cells = grammar.strict(text)
         if cells is not None and (self.width is None or len(cells) == self.width):
+            if self.width is not None and _looks_glued(cells, self.syntax.quote):
+                return Record(number, None, text, "unclear_quotes")
             return Record(number, cells, text)
         if cells is None:
             joined = self._over_lines(line, lines)
@@ -192,6 +194,7 @@ class Tokenizer:
             return Record(number, strict, text)
         split = self._split(text)
         kept = self._keep_open and len(split) == self.width and (not self._fits or self._fits(split))
+        kept = kept and sum(self.syntax.quote in cell for cell in split) == 1
         return Record(number, split if kept else None, text, "open_quote_kept" if kept else "unclosed_quote")
 
     @staticmethod
@@ -284,6 +287,12 @@ class Grammar:
         if self._syntax.escape == "\\" and "\\" in inner:
             inner = re.sub(rf"\\([\\{re.escape(quote)}])", r"\1", inner)
         return inner.replace(quote * 2, quote) if quote * 2 in inner else inner
+
+
+def _looks_glued(cells: Sequence[str], quote: str) -> bool:
+    """Whether a quoted cell seems to have been cut up because text was glued to its front (`Office"lamp, set"`)."""
+    odd = [cell for cell in cells if cell.count(quote) % 2]
+    return len(odd) > 1 and not odd[0].endswith(quote) and any(cell.endswith(quote) for cell in odd[1:])
 
 
 @functools.lru_cache(maxsize=64)
