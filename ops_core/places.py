@@ -9,6 +9,7 @@ from pathlib import Path
 from ops_core.errors import StoreError
 
 ENDING = ".duckdb"
+DEMOS = {"en": "demo", "zh": "demo-zh"}  # the demo's workspace in each language
 _NAME = re.compile(r"(?!\.)[\w\-. ()]{1,60}")
 
 

@@ -139,6 +139,22 @@ def test_an_unknown_workspace_names_the_nearest(rows: Path, tmp_path: Path, caps
     assert "There is no workspace named shopp. Known: shop." in capsys.readouterr().err
 
 
+def test_convert_writes_what_it_can_and_lists_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    export = tmp_path / "export.csv"
+    export.write_bytes("用户,金额\n甲,1\n乙,2\n".encode("gb18030"))
+    assert opsdeck("convert", export, "--out", tmp_path / "clean") == 0
+    assert "export.csv: 2 rows = 2 in" in capsys.readouterr().out
+    converted = (tmp_path / "clean" / "export.csv_converted.csv").read_text(encoding="utf-8")
+    assert converted.splitlines() == ["用户,金额", "甲,1", "乙,2"]
+
+
+def test_the_newest_workspace_is_meant_but_never_the_demo(rows: Path, home: Path, capsys: pytest.CaptureFixture[str]):
+    opsdeck("load", rows, "-w", "shop")
+    opsdeck("load", rows, "-w", "demo")
+    assert opsdeck("load", rows) == 0
+    assert "Workspace shop" in capsys.readouterr().out.splitlines()[-2]
+
+
 def test_a_command_that_is_not_understood(capsys: pytest.CaptureFixture[str]):
     assert opsdeck("lod") == 2
     assert "lod" in capsys.readouterr().err

@@ -1,0 +1,119 @@
+"""`opsdeck load` and `opsdeck convert`: files in, and files cleaned."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import click
+
+from ops_core.cli.places import made, newest, path_of, workspace_option
+from ops_core.errors import QueryError
+from ops_core.intake.convert import convert
+from ops_core.intake.report import IntakeReport
+from ops_core.locale import Translator
+from ops_core.places import workspace_path
+from ops_core.workspace import Workspace
+
+_SHOWN_REJECTS = 5
+_KINDS = ("auto", "events", "users", "orders", "units", "assignments")
+
+
+def load_command(t: Translator) -> click.Command:
+    """Load files into a workspace, which is made where there is none."""
+
+    def load(
+        files: tuple[str, ...],
+        name: str | None,
+        kind: str,
+        time_zone: str,
+        source_time_zone: str | None,
+        as_of: str | None,
+    ) -> int:
+        path = path_of(name) if name else newest() or workspace_path(Path(files[0]).stem)
+        moment = _moment(as_of)
+        with Workspace.open(made(path), time_zone=time_zone) as workspace:
+            click.echo(t("cli.load.into", name=path.stem, zone=workspace.rules.zone))
+            for file in files:
+                report = workspace.load(file, kind=kind, source_time_zone=source_time_zone, as_of=moment)
+                _tell(report, t)
+        return 0
+
+    return click.Command(
+        "load",
+        callback=load,
+        help=t("cli.help.load"),
+        params=[
+            click.Argument(["files"], nargs=-1, required=True),
+            workspace_option(t),
+            click.Option(["--kind"], type=click.Choice(_KINDS), default="auto", help=t("cli.help.kind")),
+            click.Option(["--time-zone"], default="UTC", help=t("cli.help.time_zone")),
+            click.Option(["--source-time-zone"], help=t("cli.help.source_time_zone")),
+            click.Option(["--as-of"], help=t("cli.help.as_of")),
+        ],
+    )
+
+
+def convert_command(t: Translator) -> click.Command:
+    """Write a file as clean CSV, with a list of the lines that are not in it."""
+
+    def run(files: tuple[str, ...], out: str) -> int:
+        for file in files:
+            done = convert(file, out, t=t)
+            click.echo(
+                t(
+                    "cli.convert.account",
+                    file=Path(file).name,
+                    rows=t.number(done.rows_in_file),
+                    converted=t.number(done.rows_converted),
+                    rejected=t.number(done.rows_rejected),
+                    target=done.converted,
+                    rejects=done.rejects,
+                )
+            )
+            for note in done.notes:
+                click.echo(f"  {note.sentence(t)}")
+        return 0
+
+    return click.Command(
+        "convert",
+        callback=run,
+        help=t("cli.help.convert"),
+        params=[
+            click.Argument(["files"], nargs=-1, required=True),
+            click.Option(["--out"], default=".", help=t("cli.help.out")),
+        ],
+    )
+
+
+def _moment(text: str | None) -> dt.datetime | None:
+    if text is None:
+        return None
+    try:
+        return dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise QueryError("not_a_date", value=text) from None
+
+
+def _tell(report: IntakeReport, t: Translator) -> None:
+    if report.batch_id is None:
+        click.echo(t("cli.load.known", file=report.file_name, batch=report.same_as_batch))
+        return
+    click.echo(
+        t(
+            "cli.load.account",
+            file=report.file_name,
+            batch=report.batch_id,
+            read=t.number(report.rows_read),
+            loaded=t.number(report.rows_loaded),
+            duplicate=t.number(report.rows_duplicate),
+            quarantined=t.number(report.rows_quarantined),
+        )
+    )
+    for sentence in report.sentences(t):
+        click.echo(f"  {sentence}")
+    for row in report.quarantined_in(t).head(_SHOWN_REJECTS).itertuples(index=False):
+        place = {"line": row.line, "column": row.column, "value": row.value}
+        click.echo("  " + t("cli.load.reject", **place, reason=row.reason, remedy=row.remedy))
+    if report.rows_quarantined > _SHOWN_REJECTS:
+        click.echo("  " + t("cli.load.more", rows=t.number(report.rows_quarantined - _SHOWN_REJECTS)))
