@@ -73,6 +73,17 @@ class Sums:
     cap: float | None
 
 
+def event_values(store: Store) -> pd.DataFrame:
+    """Activity events with what they are worth together: event, n_events, total (0 where they carry no value)."""
+    with store.cursor() as cursor:
+        return cursor.execute(
+            """
+            SELECT name AS event, count(*) AS n_events, coalesce(sum(value), 0)::DOUBLE AS total
+            FROM events JOIN event_names USING (event_code) WHERE NOT is_passive GROUP BY name ORDER BY name
+            """
+        ).df()
+
+
 def ready_us(store: Store, exposed: Exposures, outcome: Outcome) -> np.ndarray:
     """Instant from which each user's outcome is complete, UTC µs."""
     if outcome.kind != "active":

@@ -1,0 +1,80 @@
+"""Arrays kept between questions: per workspace, only for the present data version, within a memory budget."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+from ops_core.store import Store
+
+_GIB = 1 << 30
+Value = TypeVar("Value")
+
+
+class ArrayCache:
+    """The least recently used values are dropped when the budget (bytes) is passed.
+
+    Values have a size in bytes, `nbytes`. A value larger than the budget is handed out and not kept.
+    """
+
+    def __init__(self, budget: int) -> None:
+        self.budget = budget
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Hashable, object] = OrderedDict()
+        self._version: int | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held now."""
+        with self._lock:
+            return sum(value.nbytes for value in self._kept.values())
+
+    def get(self, version: int, key: Hashable, build: Callable[[], Value]) -> Value:
+        """The value of a key, built if it is not there; a new data version empties the cache first."""
+        with self._lock:
+            if version != self._version:
+                self._kept.clear()
+                self._version = version
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        value = build()
+        with self._lock:
+            if version == self._version and value.nbytes <= self.budget:
+                self._kept[key] = value
+                self._shrink()
+        return value
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        with self._lock:
+            self._kept.clear()
+
+    def _shrink(self) -> None:
+        held = sum(value.nbytes for value in self._kept.values())
+        while held > self.budget:
+            _, dropped = self._kept.popitem(last=False)
+            held -= dropped.nbytes
+
+
+_caches: weakref.WeakKeyDictionary[Store, ArrayCache] = weakref.WeakKeyDictionary()
+_caches_lock = threading.Lock()
+
+
+def cache_of(store: Store) -> ArrayCache:
+    """The cache of a workspace: an eighth of the machine's memory, between 256 MB and 2 GB."""
+    with _caches_lock:
+        if store not in _caches:
+            _caches[store] = ArrayCache(min(2 * _GIB, max(_GIB // 4, _machine_memory() // 8)))
+        return _caches[store]
+
+
+def _machine_memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 8 * _GIB

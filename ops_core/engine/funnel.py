@@ -1,0 +1,321 @@
+"""Funnel questions answered: a spec in, one counted attempt per user out (or per bucket, or every attempt).
+
+Users are walked in blocks, two at a time, so that memory does not grow with the data beyond the step rows themselves.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from ops_core.engine import funnel_groups, funnel_kernel
+from ops_core.engine.funnel_kernel import ABSENT, Array, Attempts
+from ops_core.engine.funnel_plan import Block, Plan
+from ops_core.engine.funnel_spec import FunnelSpec
+from ops_core.engine.funnel_unordered import unordered
+from ops_core.store import Store
+
+Found = TypeVar("Found")
+NEVER_US = np.iinfo(np.int64).min
+_RANK = 16  # a path's rank: depth first, then how many steps it contains (at most 10)
+
+
+@dataclass(frozen=True)
+class Journeys:
+    """Counted attempts: one per user, sorted by user (or one per attempt).
+
+    `user_keys` int32; `depth` int8, the last step contained (1 = only the first); `at_us[k]` UTC µs of step k + 1,
+    `NEVER_US` where the path does not contain it. In an unordered funnel step k means "k different steps covered".
+    """
+
+    user_keys: Array
+    depth: Array
+    at_us: Array
+
+    def __len__(self) -> int:
+        return len(self.user_keys)
+
+    @property
+    def reached(self) -> Array:
+        """Whether each path contains each step, `[step, attempt]`."""
+        return self.at_us != NEVER_US
+
+    def take(self, kept: Array) -> Journeys:
+        """Some of them."""
+        return Journeys(self.user_keys[kept], self.depth[kept], self.at_us[:, kept])
+
+
+@dataclass(frozen=True)
+class FunnelAnswer:
+    """`counted`: attempts that enter the rate. `immature`: of users without such an attempt, windows still open.
+
+    `n_dropped`: users who left the funnel because all their deepest attempts were excluded.
+    """
+
+    counted: Journeys
+    immature: Journeys
+    n_dropped: int
+
+
+@dataclass(frozen=True)
+class BucketAnswer:
+    """Per bucket (its running number): users with a mature attempt by steps reached, and users who have none yet."""
+
+    buckets: Array
+    reached: Array
+    n_immature: Array
+
+
+def answer(store: Store, spec: FunnelSpec) -> FunnelAnswer:
+    """The counted attempt of each user.
+
+    Raises:
+        QueryError: an event or a property that does not exist, a filter value of the wrong type.
+    """
+    plan = Plan(store, spec)
+    mature_end = min(max(plan.mature_end_us, spec.start_us), spec.end_us)
+    counted, n_dropped = _journeys(plan, spec.start_us, mature_end)
+    immature, _ = _journeys(plan, mature_end, spec.end_us) if mature_end < spec.end_us else (_no_journeys(plan), 0)
+    if spec.quick and len(immature):
+        counted, immature = _with_converted(counted, immature, plan.n_steps)
+    if spec.reentry != "every_attempt":
+        immature = immature.take(~np.isin(immature.user_keys, counted.user_keys))
+    return FunnelAnswer(counted, immature, n_dropped)
+
+
+def by_bucket(store: Store, spec: FunnelSpec, bucket_of: Callable[[Array], Array]) -> BucketAnswer:
+    """Users by bucket of their attempts' start; within a bucket the deepest attempt counts.
+
+    `bucket_of` gives running bucket numbers of UTC µs. A user may appear in several buckets.
+    """
+    plan = Plan(store, spec)
+    edges = bucket_of(np.array([spec.start_us, spec.end_us - 1]))
+    first, n_buckets = int(edges[0]), int(edges[1] - edges[0]) + 1
+    mature_end = plan.mature_end_us - plan.layout.base_us
+
+    def count(block: Block) -> tuple[Array, Array]:
+        found = _attempts(plan, block, *_key_times(plan, spec.start_us, spec.end_us), best_only=False)
+        times = plan.layout.times(found.starts)
+        groups = _users(plan, block, found.starts) * n_buckets + (bucket_of(times + plan.layout.base_us) - first)
+        mature = times < mature_end
+        chosen = _best(groups[mature], _part(found, mature), plan)
+        reached = np.zeros((plan.n_steps, n_buckets), np.int64)
+        picked = _part(found, mature)
+        bucket = groups[mature][chosen] % n_buckets
+        for step in range(plan.n_steps):
+            reached[step] = np.bincount(bucket[picked.at[step, chosen] != ABSENT], minlength=n_buckets)
+        early = np.setdiff1d(groups[~mature], groups[mature])
+        return reached, np.bincount(early % n_buckets, minlength=n_buckets)
+
+    reached = np.zeros((plan.n_steps, n_buckets), np.int64)
+    n_immature = np.zeros(n_buckets, np.int64)
+    for found, early in _walk(plan, count):
+        reached += found
+        n_immature += early
+    return BucketAnswer(np.arange(first, first + n_buckets), reached, n_immature)
+
+
+def _journeys(plan: Plan, start_us: int, end_us: int) -> tuple[Journeys, int]:
+    spec, layout = plan.spec, plan.layout
+
+    def collect(block: Block) -> tuple[Journeys, int]:
+        best_only = spec.reentry == "deepest"
+        found = _attempts(plan, block, *_key_times(plan, start_us, end_us), best_only)
+        users = _users(plan, block, found.starts)
+        if spec.reentry == "every_attempt":
+            chosen = np.arange(len(users))
+            if spec.on_exclusion == "drop":
+                chosen = np.flatnonzero(found.level == found.raw)
+        else:
+            chosen = _best(users, found, plan)
+        n_dropped = len(np.unique(users)) - len(np.unique(users[chosen])) if spec.on_exclusion == "drop" else 0
+        at = found.at[:, chosen]
+        at_us = np.where(at == ABSENT, NEVER_US, layout.times(at) + layout.base_us)
+        keys = (users[chosen] + (block.number << layout.block_bits)).astype(np.int32)
+        return Journeys(keys, _depth(at), at_us), n_dropped
+
+    if end_us <= start_us or not layout.n_users:
+        return _no_journeys(plan), 0
+    parts = list(_walk(plan, collect))
+    journeys = Journeys(
+        np.concatenate([part.user_keys for part, _ in parts]),
+        np.concatenate([part.depth for part, _ in parts]),
+        np.concatenate([part.at_us for part, _ in parts], axis=1),
+    )
+    return journeys, sum(n for _, n in parts)
+
+
+def _walk(plan: Plan, collect: Callable[[Block], Found]) -> Iterable[Found]:
+    plan.prefetch()
+    numbers = range(plan.layout.n_blocks)
+    if len(numbers) == 1:
+        return [collect(plan.block(0))]
+    with ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1))) as threads:
+        return list(threads.map(lambda number: collect(plan.block(number)), numbers))
+
+
+def _attempts(plan: Plan, block: Block, low: int, high: int, best_only: bool) -> Attempts:
+    """Attempts of a block that start in `[low, high)`, each at its best path over the variants of optional steps."""
+    starts = _starts(plan, block, low, high)
+    best: Attempts | None = None
+    for path in plan.variants:
+        found = _on_path(plan, block, starts, path, best_only and len(plan.variants) == 1)
+        if len(path) < plan.n_steps:
+            found = _spread(found, path, plan.n_steps)
+        best = found if best is None else _better(best, found)
+    return best
+
+
+def _starts(plan: Plan, block: Block, low: int, high: int) -> Array:
+    if plan.spec.order == "unordered":
+        keys = np.unique(np.concatenate([block.matching(step) for step in range(plan.n_steps)]))
+    else:
+        keys = block.matching(0)
+    if plan.spec.reentry == "first_entry":
+        # The first of the whole period, also where only its mature or its immature part is looked at.
+        keys = _within(plan, keys, *_key_times(plan, plan.spec.start_us, plan.spec.end_us))
+        keys = _first_of_user(_users(plan, block, keys), keys, plan.layout.times(keys))
+    keys = _within(plan, keys, low, high)
+    if plan.allowed is not None:
+        keys = keys[plan.allowed[_users(plan, block, keys) + (block.number << plan.layout.block_bits)]]
+    return keys
+
+
+def _within(plan: Plan, keys: Array, low: int, high: int) -> Array:
+    if low <= 0 and high >= plan.layout.span_us:
+        return keys
+    times = plan.layout.times(keys)
+    return keys[(times >= low) & (times < high)]
+
+
+def _first_of_user(users: Array, keys: Array, times: Array) -> Array:
+    """Keys at the first instant of their user; several when a property is held constant, one per value."""
+    first = np.full(int(users.max(initial=-1)) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first, users, times)
+    return keys[times == first[users]]
+
+
+def _on_path(plan: Plan, block: Block, starts: Array, path: tuple[int, ...], best_only: bool) -> Attempts:
+    spec, window = plan.spec, plan.window
+    exclusions = block.betweens(spec.exclusions, path)
+    want_raw = spec.on_exclusion == "drop"
+    if spec.order == "unordered":
+        rows = [_family_rows(block, family) for family in plan.families]
+        return unordered(starts, rows, plan.families, window, exclusions, plan.n_steps)
+    if spec.order == "ordered" and plan.is_disjoint:
+        parts = [block.matching(step) for step in path]
+        if exclusions:
+            return funnel_kernel.with_exclusions(starts, parts, window, exclusions)
+        if best_only:
+            return funnel_kernel.best_ordered(starts, parts, window)
+        return funnel_kernel.forward(starts, parts, window)
+    keys, masks = block.rows
+    groups = funnel_groups.grouped(keys, _on_bits(masks, path), len(path))
+    if spec.order == "strict":
+        around = funnel_groups.neighbours(groups, block.everything, block.owners, window)
+        return funnel_groups.strict(starts, groups, around, window, exclusions, len(path))
+    return funnel_groups.ordered(starts, groups, window, exclusions, len(path), want_raw)
+
+
+def _family_rows(block: Block, family: tuple[int, ...]) -> tuple[Array, Array]:
+    if len(family) == 1:
+        return block.matching(family[0]), np.empty(0, np.uint16)
+    keys, masks = block.rows
+    bits = sum(1 << step for step in family)
+    kept = (masks & bits) != 0
+    return keys[kept], masks[kept]
+
+
+def _on_bits(masks: Array, path: tuple[int, ...]) -> Array:
+    """Masks over the steps of a path: bit i for its i-th step."""
+    if path == tuple(range(len(path))):
+        return masks & ((1 << len(path)) - 1)
+    masks = masks.astype(np.int64)
+    return sum(((masks >> step & 1) << position for position, step in enumerate(path)), np.zeros_like(masks))
+
+
+def _spread(found: Attempts, path: tuple[int, ...], n_steps: int) -> Attempts:
+    """Attempts on a path that leaves out optional steps, in terms of all steps."""
+    at = np.full((n_steps, len(found.starts)), ABSENT, np.int64)
+    at[list(path)] = found.at
+    depths = np.array([0, *(step + 1 for step in path)], np.int8)
+    return Attempts(found.starts, depths[found.level], depths[found.raw], at)
+
+
+def _better(one: Attempts, other: Attempts) -> Attempts:
+    better = _rank(other) > _rank(one)
+    return Attempts(
+        one.starts,
+        np.where(better, other.level, one.level),
+        np.maximum(one.raw, other.raw),
+        np.where(better, other.at, one.at),
+    )
+
+
+def _rank(found: Attempts) -> Array:
+    return found.level.astype(np.int64) * _RANK + (found.at != ABSENT).sum(axis=0)
+
+
+def _best(groups: Array, found: Attempts, plan: Plan) -> Array:
+    """Per group (user, or user and bucket) the place of its deepest attempt, the earliest of those."""
+    if not len(groups):
+        return np.zeros(0, np.intp)
+    if plan.spec.on_exclusion == "drop":
+        return _best_or_dropped(groups, found, plan)
+    times, rank = plan.layout.times(found.starts), _rank(found)
+    if np.all(groups[1:] > groups[:-1]):
+        return np.arange(len(groups))
+    order = np.lexsort((times, -rank, groups))
+    ordered_groups = groups[order]
+    return order[np.concatenate(([True], ordered_groups[1:] != ordered_groups[:-1]))]
+
+
+def _best_or_dropped(groups: Array, found: Attempts, plan: Plan) -> Array:
+    """The same among attempts that are as deep as the group's deepest one without exclusions, and clean."""
+    order = np.lexsort((plan.layout.times(found.starts), -_rank(found), -found.raw, groups))
+    heads = np.concatenate(([True], groups[order][1:] != groups[order][:-1]))
+    deepest = found.raw[order][heads][np.cumsum(heads) - 1]
+    clean = (found.raw[order] == deepest) & (found.level[order] == found.raw[order])
+    kept = order[clean]
+    return kept[np.concatenate(([True], groups[kept][1:] != groups[kept][:-1]))] if len(kept) else kept
+
+
+def _part(found: Attempts, kept: Array) -> Attempts:
+    return Attempts(found.starts[kept], found.level[kept], found.raw[kept], found.at[:, kept])
+
+
+def _users(plan: Plan, block: Block, keys: Array) -> Array:
+    local = plan.layout.users(keys)
+    return local if block.owners is None else block.owners[local]
+
+
+def _key_times(plan: Plan, start_us: int, end_us: int) -> tuple[int, int]:
+    return start_us - plan.layout.base_us, end_us - plan.layout.base_us
+
+
+def _depth(at: Array) -> Array:
+    steps = np.arange(1, len(at) + 1, dtype=np.int8)[:, None]
+    return np.where(at != ABSENT, steps, np.int8(0)).max(axis=0, initial=0).astype(np.int8)
+
+
+def _no_journeys(plan: Plan) -> Journeys:
+    return Journeys(np.empty(0, np.int32), np.empty(0, np.int8), np.empty((plan.n_steps, 0), np.int64))
+
+
+def _with_converted(counted: Journeys, immature: Journeys, n_steps: int) -> tuple[Journeys, Journeys]:
+    """Quick view: users who have already converted count, although the window is still open."""
+    done = (immature.depth == n_steps) & ~np.isin(immature.user_keys, counted.user_keys[counted.depth == n_steps])
+    early = immature.take(done)
+    counted = counted.take(~np.isin(counted.user_keys, early.user_keys))
+    order = np.argsort(np.concatenate([counted.user_keys, early.user_keys]), kind="stable")
+    together = Journeys(
+        np.concatenate([counted.user_keys, early.user_keys])[order],
+        np.concatenate([counted.depth, early.depth])[order],
+        np.concatenate([counted.at_us, early.at_us], axis=1)[:, order],
+    )
+    return together, immature.take(~done)

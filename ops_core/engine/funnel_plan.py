@@ -1,0 +1,302 @@
+"""From a funnel's spec to arrays per block of users: which rows each step needs and how they are fetched."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from ops_core.engine import selection, steps
+from ops_core.engine.funnel_kernel import Array, Between, Window
+from ops_core.engine.funnel_spec import Exclusion, FunnelSpec, Step
+from ops_core.engine.selection import Conditions
+from ops_core.engine.steps import Layout, Rows
+from ops_core.model.filters import Filter
+from ops_core.model.segment import Segment
+from ops_core.model.time import DAY_US
+from ops_core.store import Store
+
+Source = tuple[int, Conditions]  # an event code, and what its rows have to pass
+_NARROW = 0.7  # a stretch of time below this share of the data is cut out before it is searched
+
+
+@dataclass(frozen=True)
+class Block:
+    """The rows of one block of users.
+
+    `parts`: sorted keys per step (steps that share no event); `rows`: (keys, masks) of all steps together.
+    `owners`: local user per local entity when a property is held constant, else `None`.
+    """
+
+    number: int
+    layout: Layout
+    parts: Sequence[Array] | None
+    rows: tuple[Array, Array] | None
+    excluded: Sequence[Array]
+    everything: Array | None
+    owners: Array | None
+
+    def matching(self, step: int) -> Array:
+        """Sorted keys of the rows that match a step."""
+        if self.parts is not None:
+            return self.parts[step]
+        keys, masks = self.rows
+        return keys[(masks >> step & 1) != 0]
+
+    def betweens(self, exclusions: Sequence[Exclusion], positions: Sequence[int]) -> list[Between]:
+        """The exclusions that lie between two of the steps at `positions`, in terms of those."""
+        found = []
+        for one, keys in zip(exclusions, self.excluded, strict=True):
+            first, last = one.from_step - 1, one.to_step - 1
+            if first in positions and last in positions:
+                found.append(Between(keys, positions.index(first), positions.index(last), self.owners, self.layout))
+        return found
+
+
+class Plan:
+    """What a spec needs from a store; built once, then asked block by block."""
+
+    def __init__(self, store: Store, spec: FunnelSpec) -> None:
+        self.store, self.spec = store, spec
+        of_user = tuple(one for one in spec.filters if one.is_user_level)
+        self.event_filters = tuple(one for one in spec.filters if not one.is_user_level)
+        self.n_steps = len(spec.steps)
+        self.sources = [self._sources(step, f"s{number}_") for number, step in enumerate(spec.steps)]
+        self.excluded = [self._sources(one, f"x{number}_") for number, one in enumerate(spec.exclusions)]
+        self.held_column = selection.event_column(store, spec.hold_constant).column_name if spec.hold_constant else None
+        self.layout = steps.layout_of(store)
+        self.allowed = self._allowed(of_user)
+        self._cut_blocks()
+
+    def _sources(self, step: Step | Exclusion, prefix: str) -> list[Source]:
+        codes = steps.all_codes(self.store) if step.events is None else self.store.event_codes(step.events)
+        conditions = selection.on_events(self.store, self.event_filters + step.filters, prefix)
+        return [(code, conditions) for code in dict.fromkeys(codes)]
+
+    def _allowed(self, of_user: tuple[Filter, ...]) -> Array | None:
+        """Which users may enter, by user key; `None` for all."""
+        found = None
+        for segment in (self.spec.segment, Segment("", of_user) if of_user else None):
+            keys = selection.user_keys(self.store, segment)
+            if keys is not None:
+                mark = np.zeros(max(self.layout.n_users, int(keys.max(initial=-1)) + 1), bool)
+                mark[keys] = True
+                found = mark if found is None else found & mark
+        return found
+
+    # Shape -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def families(self) -> list[tuple[int, ...]]:
+        """Steps that share events, together; in order of their first step."""
+        codes = [{code for code, _ in sources} for sources in self.sources]
+        families: list[set[int]] = []
+        for step in range(self.n_steps):
+            touching = [family for family in families if any(codes[step] & codes[other] for other in family)]
+            families = [family for family in families if family not in touching]
+            families.append(set().union({step}, *touching))
+        return sorted(tuple(sorted(family)) for family in families)
+
+    @property
+    def is_disjoint(self) -> bool:
+        """Whether no event can serve two steps."""
+        return len(self.families) == self.n_steps
+
+    @cached_property
+    def variants(self) -> list[tuple[int, ...]]:
+        """The lists of steps that an attempt may walk: with and without each optional one, all of them first."""
+        optional = [number for number, step in enumerate(self.spec.steps) if step.optional]
+        left_out = [set(chosen) for n in range(len(optional) + 1) for chosen in itertools.combinations(optional, n)]
+        paths = [tuple(step for step in range(self.n_steps) if step not in gone) for gone in left_out]
+        return sorted((path for path in paths), key=lambda path: (-len(path), path))
+
+    @cached_property
+    def window(self) -> Window:
+        """The window in key terms."""
+        layout = self.layout
+        if self.spec.window_us is not None:
+            return Window(layout, elapsed=min(self.spec.window_us, layout.span_us))
+        rules = self.store.rules
+        ends = np.array([layout.base_us, layout.base_us + layout.span_us])
+        first, last = (int(day) for day in rules.local_days(ends))
+        wall = np.arange(first, last + 2, dtype=np.int64) * DAY_US
+        return Window(layout, day_edges=np.minimum(rules.to_utc_us(wall) - layout.base_us, layout.span_us))
+
+    @property
+    def mature_end_us(self) -> int:
+        """Attempts that start before this instant are mature."""
+        spec = self.spec
+        if spec.as_of_us is None or (spec.clip and spec.end_us <= spec.as_of_us):
+            return spec.end_us
+        if spec.window_us is not None:
+            return spec.as_of_us - spec.window_us + 1
+        rules = self.store.rules
+        return rules.day_start_us(int(rules.local_days(np.array([spec.as_of_us]))[0]))
+
+    # Rows ------------------------------------------------------------------------------------------------------
+
+    def block(self, number: int) -> Block:
+        """The rows of one block, cut to the time that attempts of the period can touch."""
+        excluded = [self._cut(steps.merged(self._blocks(sources, number))) for sources in self.excluded]
+        everything = self._everything(number) if self.spec.order == "strict" else None
+        if self.held_column:
+            keys, masks, owners = self._held.block(number)
+            return Block(number, self.layout, None, (keys, masks), excluded, everything, owners)
+        if self.is_disjoint and self.spec.order != "strict":
+            parts = [self._cut(steps.merged(self._blocks(sources, number))) for sources in self.sources]
+            return Block(number, self.layout, parts, None, excluded, everything, None)
+        by_code = [rows for rows in self._masked() if len(rows.block(number))]
+        keys, masks = steps.merged_masks(
+            [(rows.block(number), rows.block_masks(number)) for rows in by_code] or [_NONE]
+        )
+        kept = self._kept(keys)
+        if kept is not None:
+            keys, masks = keys[kept], masks[kept]
+        return Block(number, self.layout, None, (keys, masks), excluded, everything, None)
+
+    def prefetch(self) -> None:
+        """Bring the arrays into memory before the blocks are walked by several threads."""
+        if self.held_column:
+            self._held  # noqa: B018  a cached property: built here
+        elif self.is_disjoint and self.spec.order != "strict":
+            for source in itertools.chain(*self.sources):
+                self._rows(source)
+        else:
+            self._masked()
+        for source in itertools.chain(*self.excluded):
+            self._rows(source)
+        if self.spec.order == "strict":
+            for code in steps.all_codes(self.store):
+                self._rows((code, self._any_row))
+
+    def _blocks(self, sources: Sequence[Source], number: int) -> list[Array]:
+        return [self._rows(source).block(number) for source in sources]
+
+    def _rows(self, source: Source) -> Rows:
+        key = (source[0], source[1].text, str(source[1].parameters))
+        if key not in self._held_rows_by_source:
+            self._held_rows_by_source[key] = steps.rows_of(self.store, self.layout, *source)
+        return self._held_rows_by_source[key]
+
+    @cached_property
+    def _held_rows_by_source(self) -> dict[tuple, Rows]:
+        return {}
+
+    @cached_property
+    def _any_row(self) -> Conditions:
+        return selection.on_events(self.store, self.event_filters, "all_")
+
+    def _everything(self, number: int) -> Array:
+        codes = steps.all_codes(self.store)
+        return self._cut(steps.merged([self._rows((code, self._any_row)).block(number) for code in codes]))
+
+    def _per_code(self) -> dict[int, list[tuple[int, Conditions]]]:
+        found: dict[int, list[tuple[int, Conditions]]] = {}
+        for step, sources in enumerate(self.sources):
+            for code, conditions in sources:
+                found.setdefault(code, []).append((step, conditions))
+        return found
+
+    def _masked(self) -> list[Rows]:
+        return self._masked_rows
+
+    @cached_property
+    def _masked_rows(self) -> list[Rows]:
+        return [steps.masked_rows(self.store, self.layout, *item) for item in self._per_code().items()]
+
+    @cached_property
+    def _held(self) -> HeldRows:
+        return HeldRows.fetch(self)
+
+    def _cut_blocks(self) -> None:
+        # Entities (a user with one value of the held property) outnumber users: blocks shrink until they fit too.
+        if not self.held_column:
+            return
+        while self._held.most_entities >= 1 << (63 - self.layout.time_bits) and self.layout.block_bits > 0:
+            self.layout = self.layout.with_blocks(self.layout.block_bits // 2)
+            del self._held
+
+    def _cut(self, keys: Array) -> Array:
+        kept = self._kept(keys)
+        return keys if kept is None else keys[kept]
+
+    def _kept(self, keys: Array) -> Array | None:
+        layout, spec = self.layout, self.spec
+        start = max(0, spec.start_us - layout.base_us)
+        reach = layout.span_us if spec.window_us is None else spec.window_us
+        reach = min(reach, layout.span_us) if spec.window_us is not None else 2 * DAY_US
+        end = spec.end_us - layout.base_us + (0 if spec.clip else reach)
+        narrow = min(end, layout.span_us) - start < _NARROW * layout.span_us
+        if not (narrow or (spec.clip and end < layout.span_us)):
+            return None
+        times = layout.times(keys)
+        return (times >= start) & (times < end) if spec.clip else (times >= start) & (times <= end)
+
+
+_NONE = (np.empty(0, np.int64), np.empty(0, np.uint16))
+
+
+@dataclass(frozen=True)
+class HeldRows:
+    """Rows by entity: a user together with one value of the held property; rows without a value are no rows."""
+
+    keys: Array
+    masks: Array
+    offsets: Array
+    owners: Array
+    owner_offsets: Array
+
+    @property
+    def most_entities(self) -> int:
+        """The number of entities in the fullest block."""
+        return int(np.diff(self.owner_offsets).max(initial=0))
+
+    @classmethod
+    def fetch(cls, plan: Plan) -> HeldRows:
+        """Rows of all steps, numbered by entity within each block."""
+        found = [
+            steps.held_rows(plan.store, code, per_step, plan.held_column)
+            for code, per_step in plan._per_code().items()  # noqa: SLF001  the plan's own rows
+        ]
+        layout = plan.layout
+        users = np.concatenate([part[0] for part in found]).astype(np.int64)
+        times = np.concatenate([part[1] for part in found]) - layout.base_us
+        masks = np.concatenate([part[2] for part in found])
+        values = _value_codes([part[3] for part in found])
+        if plan.spec.clip:
+            kept = times < plan.spec.end_us - layout.base_us
+            users, times, masks, values = users[kept], times[kept], masks[kept], values[kept]
+        order = np.lexsort((times, values, users))
+        users, times, masks, values = users[order], times[order], masks[order], values[order]
+        new = np.concatenate(([True], (users[1:] != users[:-1]) | (values[1:] != values[:-1]))) if len(users) else users
+        entity = np.cumsum(new) - 1
+        owners = users[new.astype(bool)]
+        edges = np.arange(layout.n_blocks + 1) << layout.block_bits
+        owner_offsets, offsets = np.searchsorted(owners, edges), np.searchsorted(users, edges)
+        local = entity - owner_offsets[users >> layout.block_bits]
+        keys = (local << layout.time_bits) | times
+        return cls(keys, masks, offsets, owners & ((1 << layout.block_bits) - 1), owner_offsets)
+
+    def block(self, number: int) -> tuple[Array, Array, Array]:
+        """Keys (of local entities), masks, and the local user of each local entity."""
+        rows = slice(self.offsets[number], self.offsets[number + 1])
+        return (
+            self.keys[rows], self.masks[rows], self.owners[self.owner_offsets[number] : self.owner_offsets[number + 1]]
+        )  # fmt: skip
+
+
+def _value_codes(columns: Sequence[pa.ChunkedArray]) -> Array:
+    chunks = [chunk for column in columns for chunk in column.chunks]
+    if not chunks:
+        return np.empty(0, np.int64)
+    encoded = pa.chunked_array(chunks).dictionary_encode().unify_dictionaries()
+    return np.concatenate([chunk.indices.to_numpy(zero_copy_only=False) for chunk in encoded.chunks]).astype(np.int64)
+
+
+def with_period(spec: FunnelSpec, start_us: int, end_us: int) -> FunnelSpec:
+    """The same funnel for attempts of another stretch of time."""
+    return replace(spec, start_us=start_us, end_us=end_us)
