@@ -15,7 +15,7 @@ from ops_core.intake.report import IntakeReport
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
 from ops_core.model.time import TimeRules
-from ops_core.store import Store, catalog, saved
+from ops_core.store import Store, backup, batches, catalog, saved
 
 
 class Workspace:
@@ -78,6 +78,31 @@ class Workspace:
         if options is None:
             options = LoadOptions(kind, mapping, source_time_zone, as_of)
         return load(self.store, path_or_frame, options, watch or Watch())
+
+    def batches(self, undone: bool = False) -> pd.DataFrame:
+        """Uploads, newest first: batch_id, kind, file_name, file_hash, loaded_at (UTC), loaded_by, rows_read,
+        rows_loaded, rows_duplicate, rows_quarantined, first_at, last_at, as_of (UTC), undone_at. With `undone`, those
+        taken back, too.
+        """
+        return batches.batches(self.store, undone)
+
+    def undo(self, batch_id: int) -> None:
+        """Take a batch back: the workspace is as if it had never been loaded; only the history still names it.
+
+        Raises:
+            StoreError: there is no such batch, or it was taken back already.
+        """
+        batches.undo(self.store, batch_id)
+
+    def backup(self, path: str | Path | None = None) -> Path:
+        """Copy the workspace as it is at this instant, while others read and write; returns the file.
+
+        Without a path the copy goes to the folder `backups` beside the workspace file.
+
+        Raises:
+            StoreError: the file exists already, or cannot be written.
+        """
+        return backup.backup(self.store, path)
 
     # What is in it ---------------------------------------------------------------------------------------------
 

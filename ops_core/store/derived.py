@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import duckdb
 
+from ops_core.model.time import TimeRules
 from ops_core.store import layout
 from ops_core.store.store import Store
 
 
-def refresh(cursor: duckdb.DuckDBPyConnection, store: Store) -> None:
-    """Bring everything derived up to date with the batches that are there."""
-    rules = store.rules
+def rebuild(cursor: duckdb.DuckDBPyConnection, rules: TimeRules) -> None:
+    """Make everything derived anew from the rows of the batches that are there."""
     layout.rebuild_users(cursor, rules)
     layout.rebuild_rollups(cursor, rules)
     set_as_of(cursor)

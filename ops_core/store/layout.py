@@ -33,7 +33,8 @@ def add_columns(cursor: duckdb.DuckDBPyConnection, scope: str, wanted: dict[str,
                 _retype(cursor, tables, known[name])
                 known[name] = Column(scope, name, known[name].column_name, "text")
             continue
-        column = Column(scope, name, f"p{len(known) + 1}", kind)
+        highest = max((int(column.column_name.removeprefix("p")) for column in known.values()), default=0)
+        column = Column(scope, name, f"p{highest + 1}", kind)
         for table in tables:
             _alter(cursor, "ALTER TABLE {table} ADD COLUMN {column} {type}", table, column.column_name, kind)
         cursor.execute(
