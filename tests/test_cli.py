@@ -73,7 +73,12 @@ def test_the_same_file_twice_changes_nothing(rows: Path, home: Path, capsys: pyt
     assert n_events(home / "shop.duckdb") == 4
 
 
-def test_a_file_that_cannot_be_taken_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_date_that_is_none(rows: Path, capsys: pytest.CaptureFixture[str]):
+    assert opsdeck("load", rows, "--as-of", "soon") == 1
+    assert "'soon'" in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_taken_is_one_sentence(tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]):
     empty = tmp_path / "empty.csv"
     empty.write_text("", encoding="utf-8")
     assert opsdeck("load", empty, "-w", "shop") == 1
@@ -81,6 +86,7 @@ def test_a_file_that_cannot_be_taken_is_one_sentence(tmp_path: Path, capsys: pyt
     assert said
     assert "Traceback" not in said
     assert len(said.splitlines()) == 1
+    assert workspace_names() == []
 
 
 def test_undo_asks_and_takes_the_last_batch_out(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 
 import click
 
 from ops_core.cli.places import made, newest, path_of, workspace_option
-from ops_core.errors import QueryError
+from ops_core.errors import OpsError
 from ops_core.intake.convert import convert
 from ops_core.intake.report import IntakeReport
 from ops_core.locale import Translator
@@ -22,7 +21,7 @@ _KINDS = ("auto", "events", "users", "orders", "units", "assignments")
 def load_command(t: Translator) -> click.Command:
     """Load files into a workspace, which is made where there is none."""
 
-    def load(
+    def run(
         files: tuple[str, ...],
         name: str | None,
         kind: str,
@@ -31,17 +30,23 @@ def load_command(t: Translator) -> click.Command:
         as_of: str | None,
     ) -> int:
         path = path_of(name) if name else newest() or workspace_path(Path(files[0]).stem)
-        moment = _moment(as_of)
-        with Workspace.open(made(path), time_zone=time_zone) as workspace:
-            click.echo(t("cli.load.into", name=path.stem, zone=workspace.rules.zone))
-            for file in files:
-                report = workspace.load(file, kind=kind, source_time_zone=source_time_zone, as_of=moment)
-                _tell(report, t)
+        is_new = not path.exists()
+        try:
+            with Workspace.open(made(path), time_zone=time_zone) as workspace:
+                click.echo(t("cli.load.into", name=path.stem, zone=workspace.rules.zone))
+                for file in files:
+                    report = workspace.load(file, kind=kind, source_time_zone=source_time_zone, as_of=as_of)
+                    is_new = False
+                    _tell(report, t)
+        except OpsError:
+            if is_new:  # a refused first file leaves no empty workspace behind
+                path.unlink(missing_ok=True)
+            raise
         return 0
 
     return click.Command(
         "load",
-        callback=load,
+        callback=run,
         help=t("cli.help.load"),
         params=[
             click.Argument(["files"], nargs=-1, required=True),
@@ -84,15 +89,6 @@ def convert_command(t: Translator) -> click.Command:
             click.Option(["--out"], default=".", help=t("cli.help.out")),
         ],
     )
-
-
-def _moment(text: str | None) -> dt.datetime | None:
-    if text is None:
-        return None
-    try:
-        return dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise QueryError("not_a_date", value=text) from None
 
 
 def _tell(report: IntakeReport, t: Translator) -> None:
