@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages import _import, batches
+from pages import _import, batches, campaigns, segments
 from ui import address, current, empty, failures, links, shell
 
 
@@ -24,6 +24,8 @@ class Room:
 
 
 CONTENTS = {
+    "explore": (Room("segments", segments.render),),
+    "act": (Room("campaigns", campaigns.render, needs_events=False),),
     "data": (
         Room("import", _import.render, needs_events=False),
         Room("batches", batches.render, needs_events=False),

@@ -14,10 +14,21 @@ import numpy as np
 import pandas as pd
 
 from ops_core.analyses.experiment_plan import KINDS, ROLES, ExperimentQuery, Metric
+from ops_core.analyses.experiment_sources import (
+    arm_names,
+    default_control,
+    event_metrics,
+    goal_event,
+    outcome_columns,
+    sources,
+    unit_metrics,
+    window_days,
+)
 from ops_core.analyses.inference import Effect, Estimate, effect, p_of_harm, smallest_visible, srm
-from ops_core.analyses.readings import Reading, read
+from ops_core.analyses.readings import Reading, exposed_users, read
 from ops_core.analyses.sequential import always_valid, bets
 from ops_core.analyses.verdicts import Verdict, decide
+from ops_core.engine.selection import user_ids
 from ops_core.errors import QueryError, nearest
 from ops_core.model.aggregates import Aggregates
 from ops_core.model.multiplicity import benjamini_hochberg, holm
@@ -25,10 +36,10 @@ from ops_core.workspace import Workspace
 
 __all__ = [
     "KINDS", "ROLES", "Aggregates", "Effect", "ExperimentQuery", "ExperimentResult", "Metric", "Verdict", "analyze",
-    "compare",
+    "arm_names", "arm_users", "compare", "default_control", "event_metrics", "goal_event", "outcome_columns", "sources",
+    "unit_metrics", "window_days",
 ]  # fmt: skip
 
-CONTROL_NAMES = ("control", "对照", "对照组", "holdout", "baseline", "off", "a", "0", "false")
 _ADJUST = {"decision": holm, "reference": benjamini_hochberg, "guardrail": np.asarray}
 
 
@@ -63,6 +74,11 @@ class ExperimentResult:
     n_several_arms: int
     n_without_arm: int
     verdict: Verdict
+
+    def by_arm(self) -> pd.DataFrame:
+        """One row per arm, the columns of `arms` followed by one column per metric with its mean."""
+        means = self.metrics.pivot_table(index="arm", columns="metric", values="mean", sort=False, dropna=False)
+        return self.arms.join(means[[metric.name for metric in self.query.metrics]], on="arm")
 
 
 def analyze(workspace: Workspace, query: ExperimentQuery) -> ExperimentResult:
@@ -100,17 +116,24 @@ def compare(control: Aggregates, treatment: Aggregates, alpha: float = 0.05) -> 
     return effect(control, treatment, 1 - alpha)
 
 
+def arm_users(workspace: Workspace, query: ExperimentQuery, arm: str) -> list[str]:
+    """Ids of the users exposed to one arm of an experiment with assignments, those with open windows too.
+
+    Raises:
+        QueryError: an unknown source or arm.
+    """
+    exposed = exposed_users(workspace, query)
+    if arm not in exposed.arms:
+        raise QueryError("experiment_unknown_arm", name=arm, nearest=nearest(arm, exposed.arms) or exposed.arms)
+    return user_ids(workspace.store, exposed.user_key[exposed.arm == exposed.arms.index(arm)])
+
+
 def _control(query: ExperimentQuery, arms: tuple[str, ...]) -> str:
-    if query.control is not None:
-        if query.control not in arms:
-            raise QueryError("experiment_unknown_arm", name=query.control, nearest=nearest(query.control, arms) or arms)
-        return query.control
-    ranked = sorted(arms, key=lambda arm: _control_rank(arm.strip().casefold()))
-    return ranked[0]
-
-
-def _control_rank(arm: str) -> int:
-    return CONTROL_NAMES.index(arm) if arm in CONTROL_NAMES else len(CONTROL_NAMES)
+    if query.control is None:
+        return default_control(arms)
+    if query.control not in arms:
+        raise QueryError("experiment_unknown_arm", name=query.control, nearest=nearest(query.control, arms) or arms)
+    return query.control
 
 
 def _arm_table(query: ExperimentQuery, reading: Reading, order: list[str]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ops_core.analyses.experiment_plan import ExperimentQuery, Metric
+from ops_core.analyses.experiment_sources import ASSIGNMENTS, UNIT_TABLE, sources
 from ops_core.engine import exposures as assigned
 from ops_core.engine import metrics, selection, units
 from ops_core.errors import QueryError, nearest
@@ -59,21 +60,6 @@ class Reading:
             yield row.get("ready_day"), Aggregates(n=int(row["n"]), **sums)
 
 
-def sources(workspace: Workspace) -> pd.DataFrame:
-    """What can be read as an experiment: source (name or batch id), kind (assignments or unit_table), name, n_users."""
-    store = workspace.store
-    running, finished = assigned.experiments(store), units.unit_tables(store)
-    finished = finished[finished["variant_column"].notna()]
-    return pd.DataFrame(
-        {
-            "source": [*running["experiment"].astype(object), *(int(batch) for batch in finished["batch_id"])],
-            "kind": ["assignments"] * len(running) + ["unit_table"] * len(finished),
-            "name": [*running["experiment"], *finished["name"]],
-            "n_users": [*running["n_users"], *finished["n_rows"]],
-        }
-    )
-
-
 def read(workspace: Workspace, query: ExperimentQuery) -> Reading:
     """The sums behind a query.
 
@@ -81,7 +67,7 @@ def read(workspace: Workspace, query: ExperimentQuery) -> Reading:
         QueryError: an unknown source, column or event, or a metric that the source cannot answer.
     """
     known = sources(workspace)
-    if (known["source"].astype(str) == str(query.source))[known["kind"] == "assignments"].any():
+    if (known["source"].astype(str) == str(query.source))[known["kind"] == ASSIGNMENTS].any():
         return _from_assignments(workspace, query)
     batch_id = units.find_table(workspace.store, query.source)
     if batch_id is None:
@@ -107,7 +93,7 @@ def _from_unit_table(workspace: Workspace, query: ExperimentQuery, batch_id: int
     for metric in query.metrics:
         _check_share(metric, sums[metric.name].table)
     return Reading(
-        source_kind="unit_table",
+        source_kind=UNIT_TABLE,
         arms=found.arms,
         counts=found.counts,
         n_several_arms=found.n_several_arms,
@@ -124,22 +110,30 @@ def _check_share(metric: Metric, table: pd.DataFrame) -> None:
         raise QueryError("metric_not_share", name=metric.column or metric.name)
 
 
+def exposed_users(workspace: Workspace, query: ExperimentQuery) -> assigned.Exposures:
+    """The users of an experiment with assignments, in the query's period and segment.
+
+    Raises:
+        QueryError: no such experiment.
+    """
+    bounds = query.period.bounds(workspace.rules) if query.period else None
+    exposed = assigned.exposures(workspace.store, str(query.source), bounds)
+    keys = selection.user_keys(workspace.store, query.segment)
+    return exposed if keys is None else exposed.only(keys)
+
+
 def _from_assignments(workspace: Workspace, query: ExperimentQuery) -> Reading:
     store = workspace.store
     for metric in query.metrics:
         metric.check_for_assignments()
-    bounds = query.period.bounds(workspace.rules) if query.period else None
-    exposed = assigned.exposures(store, str(query.source), bounds)
-    keys = selection.user_keys(store, query.segment)
-    if keys is not None:
-        exposed = exposed.only(keys)
+    exposed = exposed_users(workspace, query)
     found = {}
     for metric in query.metrics:
         sums = metrics.sums(store, exposed, _spec(workspace, metric))
         names = np.array([*exposed.arms, ""], dtype=object)
         found[metric.name] = (sums.table.assign(arm=names[sums.table["arm"].astype(int)]), sums)
     return Reading(
-        source_kind="assignments",
+        source_kind=ASSIGNMENTS,
         arms=exposed.arms,
         counts=tuple(exposed.counts),
         n_several_arms=exposed.n_several_arms,

@@ -84,6 +84,12 @@ class SegmentResult:
     overlap: pd.DataFrame
     is_partial: bool
 
+    @property
+    def overlap_is_diagonal(self) -> bool:
+        """Whether no two groups share a user."""
+        counts = self.overlap.to_numpy()
+        return int(counts.sum()) == int(counts.trace())
+
 
 def analyze(workspace: Workspace, query: SegmentQuery) -> SegmentResult:
     """Compare groups of users on the KPIs of a period.

@@ -1,0 +1,52 @@
+"""Campaigns and A/B tests: did it work, and should everybody get it?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import ui
+from ops_core.analyses import experiments
+from ops_core.charts import experiments as charts
+from ui import experiment_controls as asked
+
+
+def render() -> None:
+    """Draw the page."""
+    screen = ui.screen()
+    workspace, t = screen.workspace, screen.t
+    ui.page_head(t("experiments.title"), t("experiments.question"))
+    known = ui.remembered(experiments.sources, workspace)
+    if known.empty:
+        ui.unavailable("assignments", "units")
+        return
+    with ui.controls():
+        query = asked.ask(screen, known)
+        shown = {measure: t(f"experiments.{measure}") for measure in ("relative", "absolute")}
+        measure = ui.pick("campaign_measure", shown, label=t("experiments.relative"), style="segments")
+    with st.spinner(t("experiments.reading")):
+        result = ui.cached(experiments.analyze, workspace, query)
+    ui.answer(ui.plain(charts.headline(result, t)), charts.paragraph(result, t))
+    ui.badges(*(ui.plain(fact) for fact in charts.facts(result, t)))
+    if note := charts.split_note(result, t):
+        ui.note(note, "warning")
+    has_days = charts.has_days(result)
+    with ui.panels(2 if has_days else 1):
+        ui.panel(
+            ui.plain(charts.forest_title(result, t)),
+            t("experiments.forest_subtitle", control=ui.plain(result.control)),
+            charts.draw(result, t, screen.palette, relative=measure == "relative"),
+            result.metrics,
+            name="campaign_forest",
+            columns=asked.metric_columns(t),
+        )
+        if has_days:
+            asked.days_panel(result, screen)
+    asked.arms_table(result, t)
+    asked.arm_users(result, screen)
+    ui.definition(t("experiments.definition"))
+
+
+if __name__ == "__main__":
+    from app import main
+
+    main()

@@ -1,0 +1,43 @@
+"""Segments: which users differ, and by how much?"""
+
+from __future__ import annotations
+
+import ui
+from ops_core.analyses import segments
+from ops_core.charts import segments as charts
+from ui import segment_controls as asked
+
+
+def render() -> None:
+    """Draw the page."""
+    view = ui.view()
+    t, palette = view.t, view.palette
+    ui.page_head(t("segments.title"), t("segments.question"))
+    with ui.controls():
+        by = asked.by(view)
+        kpi = ui.pick("segments_kpi", {one: t(f"segments.kpi_{one}") for one in segments.KPIS}, label=t("segments.kpi"))
+        if by is None:
+            ui.note(t("segments.saved_none"))
+            return
+        result = asked.compared(view, by)
+    ui.answer(ui.plain(charts.headline(result, t)), ui.plain(charts.paragraph(result, t)))
+    with ui.panels(1 if result.overlap_is_diagonal else 2):
+        ui.panel(
+            t("segments.chart_title", kpi=t(f"segments.kpi_{kpi}")),
+            t("segments.chart_subtitle", period=view.period_name),
+            charts.draw(result, t, palette, kpi), charts.detail(result, t), name="segments_kpi_chart",
+            columns=asked.kpi_columns(t),
+        )  # fmt: skip
+        if not result.overlap_is_diagonal:
+            figure = charts.draw_overlap(result, t, palette)
+            ui.panel(t("segments.overlap_title"), t("segments.overlap_subtitle"), figure, name="segments_overlap")
+    asked.overview(result, view)
+    if by in ("rfm", "rfm_names"):
+        asked.rfm_panel(view, by)
+    ui.definition(t("segments.definition"))
+
+
+if __name__ == "__main__":
+    from app import main
+
+    main()

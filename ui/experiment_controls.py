@@ -1,0 +1,144 @@
+"""Controls and tables of the campaigns page: from widgets to an experiment query, from a result to tables."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ops_core.analyses import experiments
+from ops_core.analyses.experiments import ExperimentQuery, ExperimentResult, Metric
+from ops_core.charts import experiments as charts
+from ops_core.locale import Translator
+from ops_core.workspace import Workspace
+from ui.choices import pick, pick_many, pick_number, switch
+from ui.current import Screen, View
+from ui.layout import more, panel, panel_head
+from ui.people import user_list
+from ui.session import cached, remembered
+from ui.tables import Column, table
+from ui.text import plain
+
+_CUTS = {"none": None, "99": 0.99, "999": 0.999}
+_LONGEST_WINDOW = 90
+
+
+def ask(screen: Screen, known: pd.DataFrame) -> ExperimentQuery:
+    """Draw the controls and read them: which experiment, on what, against which arm."""
+    workspace, t = screen.workspace, screen.t
+    by_code = {str(row["source"]): row for row in known.to_dict("records")}
+    labels = {code: t("experiments.source_name", name=row["name"], n=row["n_users"]) for code, row in by_code.items()}
+    code = pick("campaign", labels, label=t("experiments.source"))
+    source = by_code[code]["source"]
+    if by_code[code]["kind"] == "unit_table":
+        metrics, segment = _of_columns(workspace, t, int(source)), None
+    else:
+        metrics = _of_events(workspace, t, source)
+        segment = screen.segment if isinstance(screen, View) else None
+    arms = cached(experiments.arm_names, workspace, source)
+    control = pick(
+        "campaign_control", {arm: arm for arm in arms}, label=t("experiments.control"),
+        default=experiments.default_control(arms),
+    )  # fmt: skip
+    return ExperimentQuery(source, metrics, control=control, segment=segment)
+
+
+def _of_columns(workspace: Workspace, t: Translator, batch_id: int) -> tuple[Metric, ...]:
+    columns = {name: name for name in cached(experiments.outcome_columns, workspace, batch_id)["name"]}
+    suggested = experiments.unit_metrics(workspace, batch_id)
+    with more(t):
+        decisions = pick_many(
+            "campaign_decision", columns, label=t("experiments.decision"),
+            default=[metric.name for metric in suggested if metric.role == "decision"],
+            placeholder=t("experiments.pick_columns"),
+        )  # fmt: skip
+        guardrails = pick_many(
+            "campaign_guardrail", columns, label=t("experiments.guardrail"), placeholder=t("experiments.pick_columns")
+        )
+        cut = _cut(t)
+    return experiments.unit_metrics(workspace, batch_id, decisions, guardrails, cut)
+
+
+def _of_events(workspace: Workspace, t: Translator, source: str) -> tuple[Metric, ...]:
+    names = {name: name for name in remembered(Workspace.event_names, workspace)["event"]}
+    goal = pick(
+        "campaign_goal", names, label=t("experiments.goal"), default=remembered(experiments.goal_event, workspace)
+    )
+    usual = cached(experiments.window_days, workspace, source)
+    with more(t):
+        days = pick_number("campaign_days", label=t("experiments.window"), default=usual, low=1, high=_LONGEST_WINDOW)
+        cut = _cut(t)
+        cuped = switch("campaign_cuped", label=t("experiments.cuped"), default=True)
+    return experiments.event_metrics(t, goal, days, cut, cuped)
+
+
+def _cut(t: Translator) -> float | None:
+    options = {code: t(f"experiments.winsorize_{code}") for code in _CUTS}
+    return _CUTS[pick("campaign_cut", options, label=t("experiments.winsorize"), style="select")]
+
+
+def days_panel(result: ExperimentResult, screen: Screen) -> None:
+    """The panel of what each reading day would have shown."""
+    t, days = screen.t, charts.daily_rows(result)
+    panel(
+        charts.daily_title(result, t),
+        t("experiments.daily_subtitle", metric=plain(days["metric"].iloc[0])),
+        charts.draw_daily(result, t, screen.palette),
+        days,
+        name="campaign_daily",
+        columns=_day_columns(t),
+    )
+
+
+def arms_table(result: ExperimentResult, t: Translator) -> None:
+    """The table of the arms with every metric's mean."""
+    frame = result.by_arm()
+    subtitle = t(f"experiments.arms_subtitle_{result.source_kind}")
+    panel_head(t("experiments.arms_title"), subtitle, name="campaign_arms_head")
+    kinds = {metric.name: "share" if metric.is_share else "money" for metric in result.query.metrics}
+    kinds |= {metric.name: "number" for metric in result.query.metrics if metric.kind in ("mean", "ratio")}
+    columns = [
+        Column("arm", t("experiments.col_arm")),
+        Column("planned_share", t("experiments.col_planned"), "share"),
+        Column("share", t("experiments.col_share"), "share"),
+        Column("n", t("experiments.col_n"), "count"),
+        Column("n_immature", t("experiments.col_immature"), "count"),
+        *(Column(name, name, kind) for name, kind in kinds.items()),
+    ]
+    table(frame, columns, name="campaign_arms", files=True)
+
+
+def arm_users(result: ExperimentResult, screen: Screen) -> None:
+    """The users of the arm that the verdict speaks of, to list or to save; unit tables have no known users."""
+    arm = result.verdict.arm
+    if result.source_kind == "unit_table" or arm not in set(result.arms["arm"]):
+        return
+    t, query = screen.t, result.query
+    n = int(result.arms.set_index("arm").loc[arm, "n"])
+    user_list(
+        t("experiments.users_sentence", n=n, arm=plain(arm)),
+        lambda: experiments.arm_users(screen.workspace, query, arm),
+        name="campaign_users",
+        suggestion=t("experiments.users_segment", experiment=query.source, arm=arm),
+    )
+
+
+def metric_columns(t: Translator) -> list[Column]:
+    """How the table of metrics reads."""
+    texts = [("metric", ""), ("role", ""), ("arm", ""), ("n", "count")]
+    numbers = [(name, "number") for name in ("mean", "control_mean", "difference", "low", "high")]
+    shares = [(name, "signed_share") for name in ("relative", "relative_low", "relative_high")]
+    rest = [("p", "p"), ("p_adjusted", "p"), ("p_best", "share"), ("loss", "number")]
+    frame_names = {"p": "p_value", "loss": "expected_loss"}
+    return [
+        Column(frame_names.get(name, name), t(f"experiments.col_{name}"), kind or "text")
+        for name, kind in (*texts, *numbers, *shares, *rest)
+    ]
+
+
+def _day_columns(t: Translator) -> list[Column]:
+    """How the table of reading days reads."""
+    numbers = ("difference", "low", "high", "always_low", "always_high")
+    return [
+        Column("day", t("experiments.col_day"), "date"),
+        Column("n", t("experiments.col_n"), "count"),
+        *(Column(name, t(f"experiments.col_{name}"), "number") for name in numbers),
+    ]

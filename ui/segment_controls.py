@@ -1,0 +1,112 @@
+"""Controls and tables of the segments page."""
+
+from __future__ import annotations
+
+from ops_core.analyses import rfm, segments
+from ops_core.analyses.segments import KPIS, SHARES, SegmentQuery, SegmentResult
+from ops_core.charts import segments as charts
+from ops_core.locale import Translator
+from ops_core.model.segment import Segment
+from ops_core.workspace import Workspace
+from ui.choices import pick, pick_many
+from ui.current import View
+from ui.layout import definition, panel, panel_head
+from ui.people import user_list
+from ui.session import cached, remembered
+from ui.tables import Column, table
+from ui.text import plain
+
+_SAVED = "saved"
+_MOST_VALUES = 200  # a property with more values than that is no grouping
+_LARGEST = ""
+
+
+def by(view: View) -> str | tuple[Segment, ...] | None:
+    """Ask what to group by: a property, RFM, or saved segments; `None` while fewer than two segments are chosen."""
+    t = view.t
+    known = remembered(_properties, view.workspace)
+    options = {f"user.{name}": name for name in known}
+    options |= {"rfm": t("segments.by_rfm"), "rfm_names": t("segments.by_rfm_names"), _SAVED: t("segments.by_saved")}
+    chosen = pick("segments_by", options, label=t("segments.by"))
+    if chosen != _SAVED:
+        return chosen
+    saved = {segment.name: segment for segment in remembered(Workspace.segments, view.workspace)}
+    names = pick_many(
+        "segments_saved", {name: name for name in saved}, label=t("segments.by_saved"), default=list(saved)[:3],
+        placeholder=t("segments.saved_choose"), most=8,
+    )  # fmt: skip
+    return tuple(saved[name] for name in names) if len(names) >= 2 else None
+
+
+def compared(view: View, by: str | tuple[Segment, ...]) -> SegmentResult:
+    """Ask for the reference and compare."""
+    t = view.t
+    first = cached(segments.analyze, view.workspace, SegmentQuery(by, view.period))
+    options = {_LARGEST: t("segments.largest")}
+    options |= {name: charts.group_name(name, t) for name in first.groups["segment"]}
+    reference = pick("segments_reference", options, label=t("segments.reference"))
+    if reference == _LARGEST:
+        return first
+    return cached(segments.analyze, view.workspace, SegmentQuery(by, view.period, reference=reference))
+
+
+def overview(result: SegmentResult, view: View) -> None:
+    """The table of all KPIs by group."""
+    t = view.t
+    panel_head(t("segments.table_title"), t("segments.table_subtitle", period=view.period_name), name="segments_table")
+    columns = [
+        Column("segment", t("segments.col_segment")),
+        Column("users", t("segments.col_users"), "count"),
+        Column("share", t("segments.col_share"), "share"),
+        *(Column(kpi, t(f"segments.kpi_{kpi}"), "share" if kpi in SHARES else "money") for kpi in KPIS),
+    ]
+    table(charts.overview(result, t), columns, name="segments_overview", files=True)
+
+
+def rfm_panel(view: View, scheme: str) -> None:
+    """The RFM classes of the buyers, and one class as a list of users."""
+    t, workspace = view.t, view.workspace
+    result = cached(rfm.analyze, workspace, rfm.RfmQuery("classes" if scheme == "rfm" else "names"))
+    named = result.classes.assign(rfm_class=[charts.group_name(name, t) for name in result.classes["rfm_class"]])
+    panel(
+        t("segments.rfm_title"), t("segments.rfm_subtitle", date=t.datetime(workspace.as_of)),
+        charts.draw_classes(result, t, view.palette), named, name="segments_rfm", columns=_class_columns(t),
+    )  # fmt: skip
+    filled = result.classes[result.classes["users"] > 0].set_index("rfm_class")["users"]
+    chosen = pick(
+        "segments_class", {name: charts.group_name(name, t) for name in filled.index}, label=t("segments.class")
+    )
+    name = charts.group_name(chosen, t)
+    user_list(
+        t("segments.rfm_users", n=int(filled[chosen]), name=plain(name)),
+        lambda: sorted(result.segment(workspace, chosen, name).user_ids or ()),
+        name="segments_class_users", suggestion=name,
+    )  # fmt: skip
+    definition(t("segments.definition_rfm"))
+
+
+def kpi_columns(t: Translator) -> list[Column]:
+    """How the table behind the chart reads."""
+    kinds = {"segment": "text", "kpi": "text", "numerator": "number", "n": "count", "p_adjusted": "p"}
+    names = ("segment", "kpi", "numerator", "n", "value", "low", "high", "difference", "difference_low",
+             "difference_high", "p_adjusted")  # fmt: skip
+    return [Column(name, t(f"segments.col_{name}"), kinds.get(name, "number")) for name in names]
+
+
+def _class_columns(t: Translator) -> list[Column]:
+    return [
+        Column("rfm_class", t("segments.class")),
+        Column("users", t("segments.col_users"), "count"),
+        Column("share", t("segments.col_share"), "share"),
+        Column("recency_days", t("segments.col_recency"), "number"),
+        Column("frequency", t("segments.col_frequency"), "number"),
+        Column("monetary", t("segments.col_monetary"), "money"),
+        Column("revenue", t("segments.col_revenue"), "money"),
+        Column("revenue_share", t("segments.col_revenue_share"), "share"),
+    ]
+
+
+def _properties(workspace: Workspace) -> list[str]:
+    known = workspace.properties("user")
+    fits = (known["n_distinct"] > 1) & (known["n_distinct"] <= _MOST_VALUES) & (known["type"] != "time")
+    return known.loc[fits, "name"].tolist()
