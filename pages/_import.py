@@ -42,11 +42,11 @@ def _prepare(waiting: uploads.Upload) -> None:
     mapping.preview(look, options.mapping if options else {})
     for found in look.notes:
         st.markdown(f"- {ui.plain(found.sentence(t))}")
-    with ui.panels():
+    with st.grid(3, min_column_width=240, gap=(10, 12)):
         target = mapping.target(waiting)
     if options is None:
         st.button(t("import.load"), type="primary", disabled=True)
-    elif st.button(t("import.load_n", rows=t.number(look.n_rows)), type="primary", icon=":material/upload:"):
+    elif st.button(ui.on_primary(ui.screen().palette, t("import.load_n", rows=t.number(look.n_rows))), type="primary"):
         loading.load(waiting, target, options, source)
 
 

@@ -1,14 +1,25 @@
-"""Page."""
+"""Batches: what was loaded when, what was set aside, and taking an import back."""
 
 from __future__ import annotations
 
 import ui
+from ops_core.workspace import Workspace
+from ui import batch_list
 
 
 def render() -> None:
     """Draw the page."""
-    view = ui.screen()
-    ui.page_head(view.t("shell.page_batches"), "")
+    screen = ui.screen()
+    t = screen.t
+    ui.page_head(t("batches.name"), t("batches.question"))
+    batch_list.last_undone()
+    frame = ui.remembered(Workspace.batches, screen.workspace)
+    if frame.empty:
+        batch_list.nothing_yet()
+        return
+    batch_list.history(frame)
+    batch_list.details(frame)
+    ui.definition(t("batches.definition"))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from ui.links import link
 from ui.people import user_list
 from ui.session import cached, remembered
 from ui.tables import Column, table
-from ui.text import chip, mark, plain, spaced
+from ui.text import chip, mark, on_primary, plain, small, spaced
 
 __all__ = [
     "Column",
@@ -47,6 +47,7 @@ __all__ = [
     "mark",
     "more",
     "note",
+    "on_primary",
     "page_head",
     "panel",
     "panel_head",
@@ -57,6 +58,7 @@ __all__ = [
     "plain",
     "remembered",
     "screen",
+    "small",
     "spaced",
     "switch",
     "table",

@@ -10,7 +10,7 @@ bar's controls live in closed popovers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -37,6 +37,11 @@ class _Memory:
 def enter(page: str) -> None:
     """Tell which page is shown; app.py calls it once per run."""
     _memory().page = page
+
+
+def page() -> str:
+    """The page that is shown."""
+    return _memory().page
 
 
 def recall(name: str, default: T, read: Callable[[Sequence[str]], T | None]) -> str:
@@ -85,12 +90,6 @@ def link_to(page: str, **shared: str) -> list[tuple[str, str]]:
 def control_key(name: str) -> str:
     """The session-state key of the widget behind a parameter."""
     return f"control.{name}"
-
-
-def peek(name: str, allowed: Iterable[str]) -> str | None:
-    """A parameter's text where it is one of the allowed ones, without touching its control."""
-    texts = _texts(name)
-    return texts[0] if texts and texts[0] in set(allowed) else None
 
 
 def _texts(name: str) -> Texts:

@@ -23,6 +23,7 @@ _SHOWN_ROWS = 6
 _NONE = ""
 _FIXED = "="
 _ENCODINGS = ("", "utf-8", "gb18030", "big5", "utf-16", "cp1252")
+_TIME_ROLES = ("occurred_at", "signup_at")
 _USUAL_ZONES = (
     *("Asia/Shanghai", "Asia/Hong_Kong", "Asia/Tokyo", "Asia/Singapore", "Asia/Kolkata", "Europe/London"),
     *("Europe/Berlin", "America/New_York", "America/Los_Angeles", "UTC"),
@@ -88,7 +89,9 @@ def roles_form(upload: Upload, look: Look) -> LoadOptions | None:
             key=f"kind.{upload.mark}",
             width=260,
         )
-        zone = _zone_select(t("import.source_zone"), f"source_zone.{upload.mark}", t("import.source_zone_help"))
+        zone = None
+        if any(role in ROLES[kind] for role in _TIME_ROLES):
+            zone = _zone_select(t("import.source_zone"), f"source_zone.{upload.mark}", t("import.source_zone_help"))
     if guess is None or guess.kind != kind:
         guess = look.guess(kind)
     mapping = _roles(upload, look, kind, guess)

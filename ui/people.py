@@ -11,7 +11,7 @@ from ops_core.errors import OpsError
 from ops_core.model.segment import Segment
 from ui.current import screen
 from ui.tables import Column, table
-from ui.text import small
+from ui.text import on_primary, small
 
 _LONGEST_NAME = 60
 
@@ -55,7 +55,10 @@ def _save(user_ids: Sequence[str], name: str, suggestion: str) -> None:
         title = st.text_input(
             t("shell.segment_name"), suggestion[:_LONGEST_NAME], max_chars=_LONGEST_NAME, key=f"{name}.title"
         )
-        if st.button(t("shell.save"), type="primary", key=f"{name}.confirm") and title.strip():
+        if (
+            st.button(on_primary(screen().palette, t("shell.save")), type="primary", key=f"{name}.confirm")
+            and title.strip()
+        ):
             try:
                 workspace.save_segment(Segment(title.strip()[:_LONGEST_NAME], user_ids=frozenset(user_ids)))
             except OpsError as error:

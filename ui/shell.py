@@ -43,25 +43,16 @@ def bar(t: Translator) -> Screen:
     Raises:
         StoreError: the address names a workspace that is not there, or its file cannot be opened.
     """
-    row = st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="bar")
-    left = row.container(horizontal=True, gap="xsmall", vertical_alignment="center", width="content")
-    with row:
-        st.space("stretch")
-        st.segmented_control(
-            "中文 / English",
-            LANGUAGES,
-            format_func=_LANGUAGE_NAMES.get,
-            required=True,
-            key=address.control_key("lang"),
-            label_visibility="collapsed",
-        )
-    with left:
-        name = _workspace_control(t)
-    workspace = session.open_workspace(name, t)
-    shown = Screen(workspace=workspace, t=t, palette=_palette())
-    if session.remembered(_has_events, workspace):
-        with left:
-            shown = _view(workspace, t, shown.palette)
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="bar"):
+        try:
+            name = _workspace_control(t)
+            workspace = session.open_workspace(name, t)
+            shown = Screen(workspace=workspace, t=t, palette=_palette())
+            if session.remembered(_has_events, workspace):
+                shown = _view(workspace, t, shown.palette)
+        finally:
+            st.space("stretch")
+            _language_control()
     _health(workspace, t)
     return shown
 
@@ -84,6 +75,17 @@ def _view(workspace: Workspace, t: Translator, colors: Palette) -> View:
         segment=segment,
         segment_name=segment.name if segment else t("shell.all_users"),
         grain=periods.grain_of(days),
+    )
+
+
+def _language_control() -> None:
+    st.segmented_control(
+        "中文 / English",
+        LANGUAGES,
+        format_func=_LANGUAGE_NAMES.get,
+        required=True,
+        key=address.control_key("lang"),
+        label_visibility="collapsed",
     )
 
 
@@ -199,7 +201,7 @@ def _health(workspace: Workspace, t: Translator) -> None:
         else:
             zone = plain(workspace.rules.zone)
             st.markdown(small(t("shell.as_of", moment=t.datetime(workspace.as_of), zone=zone)), width="content")
-        if session.is_demo(Path(workspace.path).stem):
+        if session.is_demo(Path(workspace.path).stem) and address.page() != "import":
             links.link("import", t("shell.drop_own_file"), icon=":material/upload_file:")
 
 

@@ -36,6 +36,11 @@ def spaced(language: str, *parts: str) -> str:
     return (IDEOGRAPHIC_SPACE if language == "zh" else EM_SPACE).join(part for part in parts if part)
 
 
+def on_primary(palette: Palette, text: str) -> str:
+    """The label of a primary button: Streamlit writes it white, too pale on the dark theme's bright blue."""
+    return f':color[{text}]{{foreground="#0D1218"}}' if palette.is_dark else text
+
+
 def good_bad(palette: Palette, text: str, value: float, good_when: str = "up") -> str:
     """A text in the colour of its change."""
     return f':color[{text}]{{foreground="{palette.change(value, good_when)}"}}'

@@ -1,0 +1,96 @@
+"""The frame around every page, as a person meets it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+
+def test_a_first_visit_shows_the_demo_and_where_to_drop_an_own_file(tab):
+    page = tab.open("/")
+    expect(page.get_by_role("button", name="Demo store")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("Period Last week"))).to_be_visible()
+    page.get_by_role("link", name=re.compile("Drop your own file")).click()
+    tab.settle()
+    expect(page.get_by_text("Drop a file here")).to_be_visible()
+
+
+def test_a_deep_link_on_a_fresh_server_opens_inside_the_shell(fresh_app, tab_on: Callable):
+    # Streamlit runs a file of pages/ on its own until some session has met st.navigation.
+    tab = tab_on(fresh_app)
+    page = tab.open("/batches")
+    expect(page.get_by_role("button", name="Demo store")).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("^Batches"))).to_be_visible()
+    expect(page.get_by_text("Page not found")).to_have_count(0)
+    assert tab.page.url.startswith(f"{fresh_app}/batches")
+
+
+def test_a_chinese_browser_reads_chinese(zh_tab):
+    page = zh_tab.open("/")
+    expect(page.get_by_role("button", name="演示商城")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("周期"))).to_be_visible()
+    expect(page.get_by_role("link", name="导入", exact=True)).to_be_visible()
+
+
+def test_the_address_holds_the_view_through_language_pages_back_and_reload(tab):
+    page = tab.open("/")
+    page.get_by_role("button", name=re.compile("^Period")).click()
+    page.get_by_text("Last 4 weeks").click()
+    tab.settle()
+    page.keyboard.press("Escape")
+    assert "period=" in tab.query()
+    period = page.get_by_role("button", name=re.compile("^Period")).inner_text()
+
+    page.get_by_role("radio", name="中文").click()
+    tab.settle()
+    expect(page.get_by_role("button", name=re.compile("近 4 周"))).to_be_visible()
+    assert "lang=zh" in tab.query()
+    asked = tab.query()
+
+    page.get_by_role("link", name="批次", exact=True).click()
+    tab.settle()
+    assert tab.page.url.split("?")[0].endswith("/batches")
+    assert {"lang=zh", *asked.split("&")} <= set(tab.query().split("&"))
+
+    page.go_back()
+    tab.settle()
+    assert tab.query() == asked
+
+    page.reload()
+    tab.settle()
+    expect(page.get_by_role("button", name=re.compile("近 4 周"))).to_be_visible()
+
+    page.go_back()
+    tab.settle()
+    expect(page.get_by_role("button", name=re.compile("^Period"))).to_have_text(period)
+
+
+def test_a_link_opens_the_same_view_for_someone_else(app, tab_on: Callable):
+    reader = tab_on(app, locale="zh-CN")
+    page = reader.open("/?lang=en&period=2026-08-03&period=2026-08-20&compare=none")
+    expect(page.get_by_role("button", name=re.compile("Period 3–20"))).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("No comparison"))).to_be_visible()
+
+
+def test_nonsense_in_the_address_is_as_good_as_nothing(tab):
+    page = tab.open("/?period=yesterday&compare=%3Cb%3E&lang=xx&segment=nobody")
+    expect(page.get_by_role("button", name=re.compile("Period Last week"))).to_be_visible()
+
+
+def test_an_unknown_workspace_is_one_sentence_with_a_way_out(tab):
+    page = tab.open("/?workspace=missing")
+    expect(page.get_by_text("There is no workspace named missing")).to_be_visible()
+    page.get_by_role("link", name="demo", exact=True).click()
+    tab.settle()
+    expect(page.get_by_role("button", name="Demo store")).to_be_visible()
+
+
+def test_on_a_phone_nothing_scrolls_sideways(app, tab_on: Callable):
+    tab = tab_on(app, viewport={"width": 390, "height": 844})
+    page = tab.open("/")
+    widths = page.evaluate(
+        "[document.documentElement.scrollWidth, document.querySelector('[data-testid=stMain]').scrollWidth]"
+    )
+    assert max(widths) <= 390
