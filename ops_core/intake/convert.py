@@ -23,7 +23,7 @@ _ROWS_AT_ONCE = 20_000
 
 @dataclass(frozen=True)
 class ConvertReport:
-    """What was written. `rows_in_file` = `rows_converted` + `rows_rejected`; `refusal` is set when no table was found."""
+    """What was written. `rows_in_file` = `rows_converted` + `rows_rejected`; `refusal` says why there is no row."""
 
     converted: Path
     rejects: Path

@@ -40,8 +40,13 @@ class Layout:
     confidence: float = 1.0
 
 
-def find_layout(records: Sequence[Record], header_rows: int | None = None, header_line: int | None = None) -> Layout:
-    """The layout of a file's first records.
+def find_layout(
+    records: Sequence[Record],
+    header_rows: int | None = None,
+    header_line: int | None = None,
+    delimiter: str = ",",
+) -> Layout:
+    """The layout of a file's first records, whose cells are divided by `delimiter`.
 
     `header_rows` (0 for none) and `header_line` override the evidence.
 
@@ -60,15 +65,15 @@ def find_layout(records: Sequence[Record], header_rows: int | None = None, heade
     notes: list[Note] = []
     headings = [record.cells for record in rows[:n_headings]]
     lines = [record.line for record in rows[:n_headings]]
-    if n_headings == 0 and header_rows is None and start > 0:
-        mended = _mended_heading(filled[start - 1], rows[0], width)
-        if mended:
-            start -= 1
-            headings, note = [mended[0]], mended[1]
-            lines, notes = [filled[start].line], [note]
+    mended = None
+    if n_headings == 0 and header_rows is None:
+        above = next((r for r in reversed(records) if r.line < rows[0].line and r.code != "blank"), None)
+        mended = above and _mended_heading(above, rows[0], width, delimiter)
+    if mended:
+        headings, lines, notes = [mended[0]], [above.line], [mended[1]]
     first_line = rows[n_headings].line if len(rows) > n_headings else rows[-1].line + 1
     shapes = profile([record.cells for record in typical[n_headings : n_headings + _PROFILE_ROWS]], width)
-    skipped = tuple(record for record in filled[:start])
+    skipped = tuple(record for record in records if _is_above(record, first_line, lines))
     found = Layout(width, tuple(lines), first_line, (), (), shapes, tuple(headings[-1]) if headings else ())
     found = replace(found, notes=tuple(notes) + _notes(found, skipped, len(headings)), skipped=skipped)
     return _named(found, headings)
@@ -216,12 +221,22 @@ def _is_year_heading(cells: Sequence[str]) -> bool:
     return len(years) >= 2 and len(years) >= len(cells) - 2 and len(steps) == 1 and shape(cells[0]) in ("word", "text")
 
 
-def _mended_heading(record: Record, first_row: Record, width: int) -> tuple[list[str], Note] | None:
-    """The heading just above the data although its number of cells is off by a slip."""
+def _is_above(record: Record, first_line: int, header_lines: Sequence[int]) -> bool:
+    """Whether a record is text above the table."""
+    if record.code == "blank" or record.line >= first_line or record.line in header_lines:
+        return False
+    return not (record.cells and is_blank(record.cells))
+
+
+def _mended_heading(record: Record, first_row: Record, width: int, delimiter: str) -> tuple[list[str], Note] | None:
+    """The heading just above the data although its quotes or its number of cells are off by a slip."""
     if record.line + _height(record) != first_row.line or record.raw.lstrip().startswith("#"):
         return None
-    for delimiter in _OTHER_DELIMITERS:
-        cells = [cell.strip().strip("\"'") for cell in record.raw.split(delimiter)]
+    if record.cells is None:
+        cells = record.raw.split(delimiter)
+        return (cells, warning("header_quote", line=record.line)) if len(cells) == width else None
+    for other in _OTHER_DELIMITERS:
+        cells = [cell.strip().strip("\"'") for cell in record.raw.split(other)]
         if len(cells) == width and _are_names(cells):
             return cells, warning("header_other_delimiter", line=record.line)
     named = [cell for cell in record.cells if cell.strip()]

@@ -154,7 +154,7 @@ def _understand(path: Path, encoding: str, options: SourceOptions) -> tuple[Dial
     for _ in range(dialect.skip_lines):
         lines.next()
     records = list(_limited(Tokenizer(dialect.syntax, width).records(lines)))
-    layout = find_layout(records, options.header_rows, options.header_line)
+    layout = find_layout(records, options.header_rows, options.header_line, dialect.syntax.delimiter)
     names = ", ".join(name for name in layout.columns[:3])
     code = "no_header" if not layout.header_lines else "header_by_contrast"
     choice = Choice("header", str(len(layout.header_lines)), layout.confidence, code, {"names": names})

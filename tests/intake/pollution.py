@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 HEADER = ("DATE", "TIME", "Qty", "PRODUCTID", "Price", "ProductType", "ProductDescription", "URL", "Comments")
 N_ROWS = 83
-_WORDS = "cable laptop mouse stand hub case adapter sleeve lamp filter paper ink board drive screen".split()
+_WORDS = ("cable", "laptop", "mouse", "stand", "hub", "case", "adapter", "sleeve", "lamp", "filter", "paper", "ink")
 
 
 @dataclass(frozen=True)
