@@ -183,11 +183,11 @@ def analyze(workspace: Workspace, query: RetentionQuery) -> RetentionResult:
     """
     if workspace.as_of_us is None:
         raise QueryError("no_data_yet")
-    spec = _spec(workspace, query)
+    spec, rules = _spec(workspace, query), workspace.rules
     counts = engine.count(workspace.store, spec)
     labels = [_label(query, name) for name in counts.groups]
-    times = _cohort_times(workspace.rules, query.grain, counts.cohorts)
-    cells = _cells(counts, labels, times, spec.windows, workspace.rules)
+    times = _cohort_times(rules, query.grain, counts.cohorts)
+    cells = _cells(counts, labels, times, spec.windows, rules)
     means = pd.concat([_mean(cells[cells["group"] == label]).assign(group=label) for label in labels])
     return RetentionResult(
         query=query,
@@ -303,9 +303,10 @@ def _cohorts(
     labels: Sequence[str],
     times: np.ndarray,
 ) -> pd.DataFrame:
-    start_us, end_us = query.period.bounds(workspace.rules)
-    begins, ends = engine.cohort_bounds_us(workspace.rules, counts.cohorts, query.grain)
-    first_us, _ = workspace.data_period().bounds(workspace.rules)
+    rules = workspace.rules
+    start_us, end_us = query.period.bounds(rules)
+    begins, ends = engine.cohort_bounds_us(rules, counts.cohorts, query.grain)
+    first_us, _ = workspace.data_period().bounds(rules)
     n_groups = len(labels)
     is_partial = (begins < start_us) | (ends > min(end_us, workspace.as_of_us))
     return pd.DataFrame(

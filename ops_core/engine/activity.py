@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from ops_core.engine.arrays import fetch_columns, is_sorted, starts_of_runs, sum_over_blocks
 from ops_core.engine.selection import on_events, user_keys
@@ -25,6 +26,12 @@ _EVENT_ROWS = """
 """
 _CHOSEN = "event_code IN (SELECT unnest($codes::USMALLINT[]))"
 _ACTIVITY = "event_code IN (SELECT event_code FROM event_names WHERE NOT is_passive)"
+_REVENUE = """
+    SELECT bucket, sum(spent)::DOUBLE AS revenue, count(*) FILTER (spent > 0) AS n_paying
+    FROM (SELECT user_key, bucket, sum(value) AS spent FROM user_days JOIN calendar USING (local_day)
+          WHERE value IS NOT NULL GROUP BY user_key, bucket)
+    GROUP BY bucket
+"""
 BEGIN_OF_TIME_US = -2_208_988_800_000_000  # 1900-01-01
 END_OF_TIME_US = 4_102_444_800_000_000  # 2100-01-01
 
@@ -260,3 +267,37 @@ def _placed(buckets: np.ndarray, counts: np.ndarray, first: int, end: int) -> np
     inside = (buckets >= first) & (buckets < end)
     placed[buckets[inside] - first] = counts[inside]
     return placed
+
+
+def revenue_by_bucket(
+    store: Store, grain: str, first: int, end: int, segment: Segment | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Revenue and paying users (positive sum in the bucket) per bucket first … end − 1; nan and 0 without any value."""
+    rules = store.rules
+    days = np.arange(int(rules.index_start_day(first, grain)), int(rules.index_start_day(end, grain)))
+    calendar = pd.DataFrame({"local_day": days.astype("datetime64[D]"), "bucket": bucket_numbers(rules, days, grain)})
+    keys = user_keys(store, segment)
+    with store.cursor() as cursor:
+        cursor.register("calendar", calendar)
+        statement = _REVENUE
+        if keys is not None:
+            cursor.register("chosen_users", pd.DataFrame({"user_key": keys}))
+            statement = statement.replace("WHERE", "WHERE user_key IN (SELECT user_key FROM chosen_users) AND")
+        rows = fetch_columns(cursor, statement)
+    revenue, payers = np.full(end - first, np.nan), np.zeros(end - first, dtype=np.int64)
+    revenue[rows["bucket"] - first] = rows["revenue"]
+    payers[rows["bucket"] - first] = rows["n_paying"]
+    return revenue, payers
+
+
+def first_seen_days(store: Store, segment: Segment | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Keys of the known users, the local day each was first seen on, and whether that day is left-censored."""
+    with store.cursor() as cursor:
+        rows = fetch_columns(
+            cursor,
+            "SELECT user_key, epoch_us(first_seen_at) AS at_us, is_left_censored FROM users"
+            " WHERE first_seen_at IS NOT NULL ORDER BY user_key",
+        )
+    users, days, censored = rows["user_key"], store.rules.local_days(rows["at_us"]), rows["is_left_censored"]
+    keep = in_segment(store, segment, users)
+    return (users, days, censored) if keep is None else (users[keep], days[keep], censored[keep])

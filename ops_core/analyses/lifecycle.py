@@ -1,0 +1,127 @@
+"""Life cycle: where this bucket's active users come from and where last bucket's went.
+
+Counted: users, per calendar bucket b. new: first activity ever in b. returning: active in b and b − 1. resurrected:
+active in b, not in b − 1, not new. newly dormant: active in b − 1, not in b. dormant stock: seen before, not active
+in b. So active(b) = new + returning + resurrected = active(b − 1) − newly dormant + new + resurrected. Definitions §4;
+the stages of §5 are in `stages`.
+
+Limits: the bucket that holds the data's first day knows no earlier activity, so everybody in it is new.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ops_core.analyses.stages import STAGES, StageRules, StagesResult, stages, suggest_churn_days
+from ops_core.engine import activity
+from ops_core.errors import QueryError
+from ops_core.model.period import Period
+from ops_core.model.segment import Segment
+from ops_core.model.time import GRAINS, dates_of
+from ops_core.workspace import Workspace
+
+__all__ = [
+    "STAGES", "LifecycleQuery", "LifecycleResult", "StageRules", "StagesResult", "analyze", "stages",
+    "suggest_churn_days",
+]  # fmt: skip
+MOST_BUCKETS = 4_000
+
+
+@dataclass(frozen=True)
+class LifecycleQuery:
+    """Which buckets, and what counts as active.
+
+    Args:
+        period: every bucket that it touches is counted, whole.
+        grain: day, week, month or quarter.
+        event: a name, several names, or `None` for any activity.
+
+    Raises:
+        QueryError: an unknown grain.
+    """
+
+    period: Period
+    grain: str
+    event: str | tuple[str, ...] | None = None
+    segment: Segment | None = None
+
+    def __post_init__(self) -> None:
+        if self.grain not in GRAINS[1:]:
+            raise QueryError("unknown_grain", value=self.grain, allowed=list(GRAINS[1:]))
+
+
+@dataclass(frozen=True, eq=False)
+class LifecycleResult:
+    """Growth accounting.
+
+    `flow`: one row per bucket: bucket (its first local day), new, returning, resurrected, newly_dormant, dormant_stock
+        (users), partial (bool: the bucket ends after as-of and enters no comparison), active (users), quick_ratio
+        ((new + resurrected) ÷ newly dormant; nan when nobody went dormant), left_censored (bool: the bucket holds the
+        data's first day).
+    """
+
+    query: LifecycleQuery
+    flow: pd.DataFrame
+
+    @property
+    def complete(self) -> pd.DataFrame:
+        """The rows of `flow` whose bucket has ended."""
+        return self.flow[~self.flow["partial"]]
+
+
+def analyze(workspace: Workspace, query: LifecycleQuery) -> LifecycleResult:
+    """The flow of the period's buckets.
+
+    Raises:
+        QueryError: no data yet, an unknown event, or more buckets than can be shown.
+    """
+    spec = activity.ActivitySpec(names(query.event), segment=query.segment)
+    first, end = bucket_range(workspace, query.period, query.grain)
+    pairs = activity.user_buckets(workspace.store, spec, query.grain)
+    found = activity.flow(pairs, first, end)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(found.newly_dormant > 0, (found.new + found.resurrected) / found.newly_dormant, np.nan)
+    rules = workspace.rules
+    buckets = np.arange(first, end)
+    first_day, _ = workspace.data_period().days(rules)
+    table = pd.DataFrame(
+        {
+            "bucket": dates_of(rules.index_start_day(buckets, query.grain)),
+            "new": found.new,
+            "returning": found.returning,
+            "resurrected": found.resurrected,
+            "newly_dormant": found.newly_dormant,
+            "dormant_stock": found.dormant_stock,
+            "partial": activity.bucket_end_us(rules, buckets, query.grain) > workspace.as_of_us,
+            "active": found.active,
+            "quick_ratio": ratio,
+            "left_censored": buckets == rules.bucket_index(np.array([first_day]), query.grain)[0],
+        }
+    )
+    return LifecycleResult(query, table)
+
+
+def bucket_range(workspace: Workspace, period: Period, grain: str) -> tuple[int, int]:
+    """First bucket that a period touches, and the one after its last.
+
+    Raises:
+        QueryError: no data yet, or more buckets than can be shown.
+    """
+    if workspace.as_of_us is None:
+        raise QueryError("no_data_yet")
+    rules = workspace.rules
+    first_day, end_day = period.days(rules)
+    first, last = (int(index) for index in rules.bucket_index(np.array([first_day, end_day - 1]), grain))
+    if last - first >= MOST_BUCKETS:
+        raise QueryError("too_many_buckets", n=last - first + 1, grain=grain, most=MOST_BUCKETS)
+    return first, last + 1
+
+
+def names(event: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """An event choice as a tuple of names; empty for any activity."""
+    if event is None:
+        return ()
+    return (event,) if isinstance(event, str) else tuple(event)

@@ -1,0 +1,89 @@
+"""Stickiness: on how many of the period's buckets users are active, and what share of them on an average day.
+
+Counted: users active in the period, by the number of complete buckets in which they were. A bucket that ends after
+as-of is left out. stickiness = mean daily active users over the period's complete days ÷ users active on them.
+Definitions §3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ops_core.analyses.lifecycle import bucket_range, names
+from ops_core.engine import activity
+from ops_core.errors import QueryError
+from ops_core.model.period import Period
+from ops_core.model.segment import Segment
+from ops_core.model.time import GRAINS
+from ops_core.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class StickinessQuery:
+    """Which buckets (all that the period touches), and what counts as active (`event`: name, names, `None` = any).
+
+    Raises:
+        QueryError: an unknown grain.
+    """
+
+    period: Period
+    grain: str
+    event: str | tuple[str, ...] | None = None
+    segment: Segment | None = None
+
+    def __post_init__(self) -> None:
+        if self.grain not in GRAINS[1:]:
+            raise QueryError("unknown_grain", value=self.grain, allowed=list(GRAINS[1:]))
+
+
+@dataclass(frozen=True, eq=False)
+class StickinessResult:
+    """How often users are active.
+
+    `counts`: buckets_active (1 … n_buckets), users (in exactly so many buckets), users_at_least, share and
+        share_at_least (of the active users; nan without any).
+    `n_buckets`: complete buckets. `n_partial`: buckets left out. `n_active`: users active in a complete bucket.
+    `mean_active`: mean active users per complete bucket. `stickiness`: mean_active ÷ n_active (nan without any).
+    """
+
+    query: StickinessQuery
+    counts: pd.DataFrame
+    n_buckets: int
+    n_partial: int
+    n_active: int
+    mean_active: float
+    stickiness: float
+
+
+def analyze(workspace: Workspace, query: StickinessQuery) -> StickinessResult:
+    """The histogram of active buckets.
+
+    Raises:
+        QueryError: no data yet, an unknown event, or more buckets than can be shown.
+    """
+    first, end = bucket_range(workspace, query.period, query.grain)
+    ends = activity.bucket_end_us(workspace.rules, np.arange(first, end), query.grain)
+    complete_end = first + int(np.sum(ends <= workspace.as_of_us))
+    spec = activity.ActivitySpec(names(query.event), segment=query.segment)
+    pairs = activity.user_buckets(workspace.store, spec, query.grain)
+    users = activity.days_active(pairs, first, complete_end)
+    n_buckets = complete_end - first
+    n_active = int(users.sum())
+    at_least = users[::-1].cumsum()[::-1]
+    bucket_sum = int((users * np.arange(1, n_buckets + 1)).sum())
+    mean_active = bucket_sum / n_buckets if n_buckets else float("nan")
+    counts = pd.DataFrame({"buckets_active": np.arange(1, n_buckets + 1), "users": users, "users_at_least": at_least})
+    return StickinessResult(
+        query=query,
+        counts=counts.assign(
+            share=counts["users"] / (n_active or np.nan), share_at_least=counts["users_at_least"] / (n_active or np.nan)
+        ),
+        n_buckets=n_buckets,
+        n_partial=end - complete_end,
+        n_active=n_active,
+        mean_active=mean_active,
+        stickiness=mean_active / n_active if n_active else float("nan"),
+    )
