@@ -272,7 +272,7 @@ def _placed(buckets: np.ndarray, counts: np.ndarray, first: int, end: int) -> np
 def revenue_by_bucket(
     store: Store, grain: str, first: int, end: int, segment: Segment | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Revenue and paying users (positive sum in the bucket) per bucket first … end − 1; nan and 0 without any value."""
+    """Revenue (nan without any value) and paying users (positive sum in the bucket) per bucket first … end − 1."""
     rules = store.rules
     days = np.arange(int(rules.index_start_day(first, grain)), int(rules.index_start_day(end, grain)))
     calendar = pd.DataFrame({"local_day": days.astype("datetime64[D]"), "bucket": bucket_numbers(rules, days, grain)})
@@ -284,7 +284,9 @@ def revenue_by_bucket(
             cursor.register("chosen_users", pd.DataFrame({"user_key": keys}))
             statement = statement.replace("WHERE", "WHERE user_key IN (SELECT user_key FROM chosen_users) AND")
         rows = fetch_columns(cursor, statement)
-    revenue, payers = np.full(end - first, np.nan), np.zeros(end - first, dtype=np.int64)
+    # A bucket without a value earned nothing; only where no bucket has one is revenue unknown.
+    revenue = np.full(end - first, 0.0 if len(rows["bucket"]) else np.nan)
+    payers = np.zeros(end - first, dtype=np.int64)
     revenue[rows["bucket"] - first] = rows["revenue"]
     payers[rows["bucket"] - first] = rows["n_paying"]
     return revenue, payers
