@@ -263,26 +263,39 @@ def _rank(found: Attempts) -> Array:
 
 def _best(groups: Array, found: Attempts, plan: Plan) -> Array:
     """Per group (user, or user and bucket) the place of its deepest attempt, the earliest of those."""
-    if not len(groups):
-        return np.zeros(0, np.intp)
     if plan.spec.on_exclusion == "drop":
         return _best_or_dropped(groups, found, plan)
-    times, rank = plan.layout.times(found.starts), _rank(found)
     if np.all(groups[1:] > groups[:-1]):
         return np.arange(len(groups))
-    order = np.lexsort((times, -rank, groups))
-    ordered_groups = groups[order]
-    return order[np.concatenate(([True], ordered_groups[1:] != ordered_groups[:-1]))]
+    order = np.lexsort((*_earliness(found, plan), -_rank(found), groups))
+    return order[_heads(groups[order])]
 
 
 def _best_or_dropped(groups: Array, found: Attempts, plan: Plan) -> Array:
     """The same among attempts that are as deep as the group's deepest one without exclusions, and clean."""
-    order = np.lexsort((plan.layout.times(found.starts), -_rank(found), -found.raw, groups))
-    heads = np.concatenate(([True], groups[order][1:] != groups[order][:-1]))
+    if not len(groups):
+        return np.zeros(0, np.intp)
+    order = np.lexsort((*_earliness(found, plan), -_rank(found), -found.raw, groups))
+    heads = _heads(groups[order])
     deepest = found.raw[order][heads][np.cumsum(heads) - 1]
-    clean = (found.raw[order] == deepest) & (found.level[order] == found.raw[order])
-    kept = order[clean]
-    return kept[np.concatenate(([True], groups[kept][1:] != groups[kept][:-1]))] if len(kept) else kept
+    kept = order[(found.raw[order] == deepest) & (found.level[order] == deepest)]
+    return kept[_heads(groups[kept])]
+
+
+def _earliness(found: Attempts, plan: Plan) -> list[Array]:
+    """Sort keys, the most important last: the start, then the steps. Values held constant can start at one instant."""
+    times = plan.layout.times(found.starts)
+    if not plan.held_column:
+        return [times]
+    never = np.iinfo(np.int64).max
+    later = [np.where(keys == ABSENT, never, plan.layout.times(keys)) for keys in found.at[1:]]
+    return [*reversed(later), times]
+
+
+def _heads(sorted_groups: Array) -> Array:
+    heads = np.ones(len(sorted_groups), bool)
+    np.not_equal(sorted_groups[1:], sorted_groups[:-1], out=heads[1:])
+    return heads
 
 
 def _part(found: Attempts, kept: Array) -> Attempts:

@@ -65,12 +65,13 @@ class Sums:
     `table`: arm, ready_day, n, total, total_squares and, where asked for, denominator, denominator_squares,
     denominator_product, covariate, covariate_squares, covariate_product (decimals).
     `n_immature`: per arm, users whose window ends after as-of: they are in no sum. `cap`: the amount above which the
-    outcome was cut, `None` when it was not.
+    outcome was cut, `None` when it was not. `largest`: the largest amount of a user (after the cut), 0 without users.
     """
 
     table: pd.DataFrame
     n_immature: tuple[int, ...]
     cap: float | None
+    largest: float
 
 
 def event_values(store: Store) -> pd.DataFrame:
@@ -102,14 +103,8 @@ def sums(store: Store, exposed: Exposures, spec: SumsSpec) -> Sums:
     is_mature = ready <= (store.as_of_us or 0)
     immature = np.bincount(exposed.arm[~is_mature], minlength=len(exposed.arms))
     rules = store.rules
-    frame = pd.DataFrame(
-        {
-            "user_key": exposed.user_key[is_mature],
-            "arm": exposed.arm[is_mature],
-            "exposed_us": exposed.exposed_us[is_mature],
-            "exposed_day": rules.local_days(exposed.exposed_us[is_mature]),
-            "ready_day": rules.local_days(ready[is_mature] - 1),
-        }
+    frame = exposed_frame(exposed, is_mature).assign(
+        exposed_day=rules.local_days(exposed.exposed_us[is_mature]), ready_day=rules.local_days(ready[is_mature] - 1)
     )
     with store.cursor() as cursor:
         cursor.register("exposed_users", frame)
@@ -119,10 +114,44 @@ def sums(store: Store, exposed: Exposures, spec: SumsSpec) -> Sums:
             _AMOUNTS[part.kind if part else "none"](store, cursor, name, part)
         cap = _cut(cursor, spec.cap_quantile)
         table = _totals(cursor)
+        largest = cursor.execute("SELECT coalesce(max(amount), 0)::DOUBLE FROM amount_y").fetchone()[0]
     for family, part in (("denominator", spec.denominator), ("covariate", spec.covariate)):
         if part is None:
             table = table.drop(columns=[family, family + "_squares", family + "_product"])
-    return Sums(table, tuple(immature.tolist()), cap)
+    return Sums(table, tuple(immature.tolist()), cap, largest)
+
+
+def reached_by_day(store: Store, exposed: Exposures, outcome: Outcome) -> pd.DataFrame:
+    """For a `did` outcome: arm, elapsed_days (whole days from exposure to the first such event), n users.
+
+    Only users whose window has ended; those who never did it are in no row.
+    """
+    is_mature = ready_us(store, exposed, outcome) <= (store.as_of_us or 0)
+    conditions = on_events(store, outcome.filters, alias="events")
+    statement = """
+        SELECT arm, elapsed_us // 86400000000 AS elapsed_days, count(*) AS n
+        FROM (SELECT arm, min(epoch_us(occurred_at) - exposed_us) AS elapsed_us
+              FROM events JOIN exposed_users USING (user_key)
+              WHERE event_code IN (SELECT unnest($codes::USMALLINT[]))
+                AND epoch_us(occurred_at) - exposed_us BETWEEN $from_us AND $to_us AND {conditions}
+              GROUP BY user_key, arm)
+        GROUP BY ALL ORDER BY ALL
+    """
+    with store.cursor() as cursor:
+        cursor.register("exposed_users", exposed_frame(exposed, is_mature))
+        return cursor.execute(
+            statement.replace("{conditions}", conditions.text),
+            {
+                "codes": _codes(cursor, outcome), "from_us": outcome.from_us, "to_us": outcome.to_us,
+                **conditions.parameters,
+            },
+        ).df()  # fmt: skip
+
+
+def exposed_frame(exposed: Exposures, chosen: np.ndarray) -> pd.DataFrame:
+    """The chosen users as a frame that a cursor can register: user_key, arm, exposed_us."""
+    columns = {"user_key": exposed.user_key, "arm": exposed.arm, "exposed_us": exposed.exposed_us}
+    return pd.DataFrame({name: values[chosen] for name, values in columns.items()})
 
 
 def _totals(cursor: duckdb.DuckDBPyConnection) -> pd.DataFrame:

@@ -27,11 +27,15 @@ class UnitSpec:
 
 @dataclass(frozen=True, eq=False)
 class UnitSums:
-    """Sums per arm: `table` as `metrics.Sums` has it, without days. `n_missing`: rows per arm without the outcome."""
+    """Sums per arm: `table` as `metrics.Sums` has it, without days. `n_missing`: rows per arm without the outcome.
+
+    `cap` and `largest`: the amount at which the outcome was cut, and the largest one left, as in `metrics.Sums`.
+    """
 
     table: pd.DataFrame
     n_missing: tuple[int, ...]
     cap: float | None
+    largest: float
 
 
 @dataclass(frozen=True)
@@ -116,10 +120,11 @@ def sums(store: Store, batch_id: int, spec: UnitSpec) -> UnitSums:
         cursor.execute("DELETE FROM unit_values WHERE y IS NULL OR d IS NULL OR x IS NULL")
         cap = _cut(cursor, spec.cap_quantile)
         table = _totals(cursor)
+        largest = cursor.execute("SELECT coalesce(max(y), 0) FROM unit_values").fetchone()[0]
     for family, part in zip(FAMILIES, ("d", "x"), strict=True):
         if part not in columns:
             table = table.drop(columns=[family, family + "_squares", family + "_product"])
-    return UnitSums(table, tuple(row[0] for row in missing), cap)
+    return UnitSums(table, tuple(row[0] for row in missing), cap, largest)
 
 
 def _lay_out(cursor: duckdb.DuckDBPyConnection, batch_id: int) -> tuple[int, int]:

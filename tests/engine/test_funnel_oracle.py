@@ -24,18 +24,17 @@ N_SPECS = int(os.environ.get("OPSDECK_ORACLE_SPECS", "24"))
 
 def random_rows(seed: int, n_users: int, step_s: int) -> list[oracle.Row]:
     rng = random.Random(seed)
-    rows = []
-    for user in range(n_users):
-        for _ in range(rng.randint(1, 8)):
-            rows.append(
-                {
-                    "user": f"u{user:04d}",
-                    "event": rng.choice(EVENTS),
-                    "at": START + rng.randint(0, 12) * step_s * SECOND,
-                    "p": rng.choice(["u", "v", None]),
-                    "n": rng.randint(0, 3),
-                }
-            )
+    rows = [
+        {
+            "user": f"u{user:04d}",
+            "event": rng.choice(EVENTS),
+            "at": START + rng.randint(0, 12) * step_s * SECOND,
+            "p": rng.choice(["u", "v", None]),
+            "n": rng.randint(0, 3),
+        }
+        for user in range(n_users)
+        for _ in range(rng.randint(1, 8))
+    ]
     rng.shuffle(rows)
     return rows
 

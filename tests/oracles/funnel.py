@@ -137,9 +137,9 @@ def is_clean(chain: list[tuple[int, Row]], reachable: list[Row], spec: FunnelSpe
     at = {step: row["at"] for step, row in chain}
     for one in exclusions:
         first, last = one.from_step - 1, one.to_step - 1
-        if first in at and last in at:
-            if any(at[first] < row["at"] < at[last] and matches(row, one, spec) for row in reachable):
-                return False
+        both = first in at and last in at
+        if both and any(at[first] < row["at"] < at[last] and matches(row, one, spec) for row in reachable):
+            return False
     return True
 
 
