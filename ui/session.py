@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import threading
@@ -103,6 +104,7 @@ def warm_up() -> bool:
     """Set the start-up objects aside from garbage collection, which otherwise walks them after each click."""
     gc.collect()
     gc.freeze()
+    atexit.register(gc.unfreeze)  # else the interpreter reports everything frozen as leaked
     return True
 
 
