@@ -12,7 +12,7 @@ from ops_core.store import derived
 from ops_core.store.schema import quote
 from ops_core.store.store import Store
 
-_ROWS_OF = ("events", "user_records", "assignments", "quarantine", "unit_tables")
+_ROWS_OF = ("events", "user_records", "assignments", "spend", "quarantine", "unit_tables")
 
 
 def batches(store: Store, undone: bool = False) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # One entry per schema version; a file of version n is brought up by running the entries n+1 …
 MIGRATIONS: tuple[str, ...] = (
@@ -63,6 +63,11 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE saved (
         kind VARCHAR NOT NULL, name VARCHAR NOT NULL, body VARCHAR NOT NULL, saved_at TIMESTAMP NOT NULL,
         PRIMARY KEY (kind, name)
+    );
+    """,
+    """
+    CREATE TABLE spend (
+        batch_id INTEGER NOT NULL, local_day DATE NOT NULL, channel VARCHAR NOT NULL, amount DECIMAL(18, 6) NOT NULL
     );
     """,
 )

@@ -1,0 +1,44 @@
+"""What was spent per channel and day, as loaded from spend files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ops_core.engine.arrays import fetch_columns
+from ops_core.store import Store
+
+_DAILY = """
+    SELECT local_day, channel, (sum(amount) * 1000000)::BIGINT AS micros FROM spend
+    WHERE local_day >= DATE '1970-01-01' + $first::INTEGER AND local_day < DATE '1970-01-01' + $end::INTEGER
+    GROUP BY ALL ORDER BY channel, local_day
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Spend:
+    """One row per channel and day with a spend row (a recorded 0 is known, a missing day is not); "" is no channel."""
+
+    channels: np.ndarray
+    days: np.ndarray
+    amounts: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.days)
+
+
+def daily(store: Store, first_day: int, end_day: int) -> Spend:
+    """Spend of the local days first … end − 1."""
+    with store.cursor() as cursor:
+        rows = fetch_columns(cursor, _DAILY, {"first": first_day, "end": end_day})
+    return Spend(rows["channel"].astype(object), rows["local_day"], rows["micros"] / 1_000_000)
+
+
+def channels(store: Store) -> tuple[str, ...]:
+    """Channels with spend, the most expensive first."""
+    with store.cursor() as cursor:
+        rows = cursor.execute(
+            "SELECT channel FROM spend WHERE channel <> '' GROUP BY channel ORDER BY sum(amount) DESC, channel"
+        ).fetchall()
+    return tuple(row[0] for row in rows)
