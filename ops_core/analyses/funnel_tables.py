@@ -1,0 +1,181 @@
+"""Tables of a funnel's answer: pure arithmetic on its counted attempts."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ops_core.engine import funnel_lookup
+from ops_core.engine.funnel import NEVER_US, Journeys
+from ops_core.engine.funnel_spec import NATURAL_DAY, FunnelSpec
+from ops_core.model.intervals import wilson
+from ops_core.store import Store
+
+if TYPE_CHECKING:
+    from ops_core.analyses.funnel import FunnelQuery
+
+ALL, OTHER, NONE = "all", "other", "(none)"
+_MICROSECONDS = 1_000_000
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+# Readable bounds of a time to convert, in seconds; those above the window are left out.
+_EDGES = (
+    0, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 3 * _HOUR, 8 * _HOUR, _DAY, 3 * _DAY, 7 * _DAY, 14 * _DAY, 30 * _DAY,
+    90 * _DAY,
+)  # fmt: skip
+
+
+def one_group(n: int) -> pd.Categorical:
+    """Everybody in one group."""
+    return pd.Categorical.from_codes(np.zeros(n, np.int8), categories=[ALL])
+
+
+def groups_of(store: Store, query: FunnelQuery, spec: FunnelSpec, journeys: Journeys) -> pd.Categorical:
+    """The breakdown group of each attempt: the most frequent values, then `other`, then `(none)` for no value."""
+    if query.breakdown is None:
+        return one_group(len(journeys))
+    if query.breakdown.startswith("user."):
+        values = funnel_lookup.user_values(store, query.breakdown.removeprefix("user."), journeys.user_keys)
+    else:
+        values = _touched(store, query, spec, journeys)
+    counts = pd.Series(values, dtype=object).value_counts()
+    named = sorted(counts.index, key=lambda value: (-counts[value], value))
+    # One value more than `top` is shown by its name: "other" for a single value would only hide it.
+    shown = named[: query.top] if len(named) > query.top + 1 else named
+    place = {value: code for code, value in enumerate(shown)}
+    categories = [*shown, OTHER, NONE]
+    codes = [len(shown) + 1 if value is None else place.get(value, len(shown)) for value in values.tolist()]
+    found = pd.Categorical.from_codes(np.array(codes, np.int32), categories=_distinct(categories))
+    return found.remove_unused_categories()
+
+
+def steps_table(query: FunnelQuery, journeys: Journeys, groups: pd.Categorical) -> pd.DataFrame:
+    """The steps of each group; columns as `FunnelResult.steps` says."""
+    names = list(groups.categories) or [ALL]
+    codes = np.asarray(groups.codes)
+    parts = [_steps_of(query, journeys.take(codes == code), name) for code, name in enumerate(names)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def seconds(journeys: Journeys, step: int, groups: pd.Categorical, group: str | None) -> np.ndarray:
+    """Seconds from the first event to a step (from 0), of those who reached it."""
+    chosen = journeys.reached[step]
+    if group is not None:
+        chosen = chosen & (np.asarray(groups) == group)
+    return (journeys.at_us[step, chosen] - journeys.at_us[0, chosen]) / _MICROSECONDS
+
+
+def time_edges(window_seconds: float | str) -> tuple[float, ...]:
+    """Bounds for a histogram of times within a window."""
+    window = _DAY if window_seconds == NATURAL_DAY else float(window_seconds)
+    inner = tuple(edge for edge in _EDGES if edge < window)
+    if len(inner) > 3:
+        return (*inner, window)
+    return tuple(np.linspace(0, window, 7).tolist())
+
+
+def histogram(values: np.ndarray, edges: tuple[float, ...]) -> pd.DataFrame:
+    """Users per stretch of time: from_seconds, to_seconds, users, share (nan without users)."""
+    counts = np.histogram(values, bins=np.asarray(edges, dtype=float))[0]
+    share = counts / len(values) if len(values) else np.full(len(counts), np.nan)
+    bounds = list(pairwise(edges))
+    return pd.DataFrame(
+        {"from_seconds": [a for a, _ in bounds], "to_seconds": [b for _, b in bounds], "users": counts, "share": share}
+    )
+
+
+def tie_share(journeys: Journeys) -> float:
+    """Share of the converted whose path has two steps at one instant; nan without converted."""
+    done = journeys.take(journeys.reached[-1])
+    if not len(done):
+        return float("nan")
+    latest = np.maximum.accumulate(done.at_us, axis=0)
+    tied = (done.at_us[1:] == latest[:-1]) & done.reached[1:]
+    return float(tied.any(axis=0).mean())
+
+
+def revenue(store: Store, spec: FunnelSpec, journeys: Journeys) -> pd.DataFrame:
+    """Money of the counted event at each step: step, name, users_with_value, total, mean (nan without any)."""
+    rows = []
+    for number, step in enumerate(spec.steps):
+        amounts = funnel_lookup.step_amounts(store, spec, number, journeys)
+        known = amounts[~np.isnan(amounts)]
+        mean = float(known.mean()) if len(known) else float("nan")
+        rows.append((number + 1, step.name, len(known), float(known.sum()), mean))
+    return pd.DataFrame(rows, columns=["step", "name", "users_with_value", "total", "mean"])
+
+
+def _touched(store: Store, query: FunnelQuery, spec: FunnelSpec, journeys: Journeys) -> np.ndarray:
+    n_steps = len(spec.steps)
+    if query.attribution_step is not None:
+        return funnel_lookup.event_values(store, spec, query.attribution_step - 1, journeys, query.breakdown)
+    order = range(n_steps) if query.attribution == "first_touch" else range(n_steps - 1, -1, -1)
+    found = np.full(len(journeys), None, object)
+    for step in order:
+        open_places = np.flatnonzero([value is None for value in found.tolist()])
+        open_places = open_places[journeys.reached[step][open_places]]
+        if len(open_places):
+            values = funnel_lookup.event_values(store, spec, step, journeys.take(open_places), query.breakdown)
+            found[open_places] = values
+    return found
+
+
+def _steps_of(query: FunnelQuery, journeys: Journeys, group: str) -> pd.DataFrame:
+    reached = journeys.reached
+    users = reached.sum(axis=1)
+    previous = _previous_steps(query)
+    of_previous = np.array([np.nan if step is None else users[step] for step in previous])
+    of_start = np.full(len(users), users[0], float)
+    lost = [
+        np.nan if before is None else int((reached[before] & ~reached[step]).sum())
+        for step, before in enumerate(previous)
+    ]
+    start_low, start_high = wilson(users, of_start)
+    low, high = wilson(users, of_previous)
+    start_low[0] = start_high[0] = np.nan  # the first step is 100 % of itself by definition, not by measurement
+    frame = pd.DataFrame(
+        {
+            "group": group, "step": np.arange(1, len(users) + 1), "name": [step.name for step in query.steps],
+            "optional": [step.optional for step in query.steps], "users": users, "of_start": of_start,
+            "of_previous": of_previous, "conversion_from_start": _ratio(users, of_start),
+            "conversion_from_previous": _ratio(users, of_previous), "share_low": start_low, "share_high": start_high,
+            "previous_low": low, "previous_high": high, "lost": lost,
+        }
+    )  # fmt: skip
+    times = [_times(journeys, step, before) for step, before in enumerate(previous)]
+    columns = ["median_seconds", "mean_seconds", "q1_seconds", "q3_seconds", "seconds_from_previous"]
+    return frame.assign(**{name: [row[place] for row in times] for place, name in enumerate(columns)})
+
+
+def _previous_steps(query: FunnelQuery) -> list[int | None]:
+    """For each step the step it is compared with: the last one before it that is not optional."""
+    required = [number for number, step in enumerate(query.steps) if not step.optional]
+    return [max((one for one in required if one < number), default=None) for number in range(len(query.steps))]
+
+
+def _times(journeys: Journeys, step: int, before: int | None) -> tuple[float, ...]:
+    if before is None or not journeys.reached[step].any():
+        return (float("nan"),) * 5
+    done = journeys.take(journeys.reached[step])
+    since_start = (done.at_us[step] - done.at_us[0]) / _MICROSECONDS
+    # With optional steps in between, the step before on the user's own path.
+    walked = np.where(done.at_us[before] == NEVER_US, done.at_us[0], done.at_us[before])
+    since_previous = (done.at_us[step] - walked) / _MICROSECONDS
+    q1, median, q3 = np.quantile(since_start, [0.25, 0.5, 0.75])
+    return float(median), float(since_start.mean()), float(q1), float(q3), float(np.median(since_previous))
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.full(len(part), np.nan), where=np.nan_to_num(whole) > 0)
+
+
+def _distinct(categories: list[str]) -> list[str]:
+    """Names for groups: a value that is itself called "other" or "(none)" keeps its name, ours gives way."""
+    found: list[str] = []
+    for name in categories:
+        while name in found:
+            name = f"{name}*"  # noqa: PLW2901
+        found.append(name)
+    return found

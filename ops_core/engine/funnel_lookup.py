@@ -1,0 +1,91 @@
+"""What the store knows about counted attempts: property values of their users and of their steps' events."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from ops_core.engine import selection
+from ops_core.engine.funnel import NEVER_US, Journeys
+from ops_core.engine.funnel_spec import FunnelSpec
+from ops_core.store import Store
+from ops_core.store.schema import Column, quote
+
+
+def user_values(store: Store, name: str, keys: np.ndarray) -> np.ndarray:
+    """The value of a user property for users given by sorted keys, as text; `None` where it is missing.
+
+    Raises:
+        QueryError: no such property.
+    """
+    column = store.column("user", name)
+    statement = "SELECT user_key, {value} AS value FROM users WHERE {column} IS NOT NULL ORDER BY user_key"
+    with store.cursor() as cursor:
+        table = cursor.sql(_filled(statement, column)).to_arrow_table()
+    known = table.column("user_key").to_numpy()
+    values = table.column("value").to_numpy()
+    found = np.full(len(keys), None, object)
+    places = np.searchsorted(known, keys)
+    places_in = np.minimum(places, max(len(known) - 1, 0))
+    hit = known[places_in] == keys if len(known) else np.zeros(len(keys), bool)
+    found[hit] = values[places_in[hit]]
+    return found
+
+
+def event_values(store: Store, spec: FunnelSpec, step: int, journeys: Journeys, name: str) -> np.ndarray:
+    """The value of an event property at a step (from 0) of each attempt, as text.
+
+    `None` where the attempt does not contain the step or the event has no value. Of several matching events at one
+    instant the smallest text counts.
+
+    Raises:
+        QueryError: no such property.
+    """
+    column = selection.event_column(store, name)
+    found = np.full(len(journeys), None, object)
+    statement = """
+        SELECT place, min({value}) AS value
+        FROM events AS e JOIN wanted ON e.user_key = wanted.user_key AND epoch_us(e.occurred_at) = wanted.at_us
+        WHERE {conditions} AND {column} IS NOT NULL GROUP BY place
+    """
+    rows = _at_step(store, spec, step, journeys, _filled(statement, column))
+    found[rows["place"].to_numpy()] = rows["value"].to_numpy()
+    return found
+
+
+def step_amounts(store: Store, spec: FunnelSpec, step: int, journeys: Journeys) -> np.ndarray:
+    """The money of each attempt's event at a step (from 0); nan where there is none.
+
+    Of several matching events at one instant the largest counts: one event serves one step.
+    """
+    found = np.full(len(journeys), np.nan)
+    statement = """
+        SELECT place, max(value)::DOUBLE AS value
+        FROM events AS e JOIN wanted ON e.user_key = wanted.user_key AND epoch_us(e.occurred_at) = wanted.at_us
+        WHERE {conditions} AND value IS NOT NULL GROUP BY place
+    """
+    rows = _at_step(store, spec, step, journeys, statement)
+    found[rows["place"].to_numpy()] = rows["value"].to_numpy()
+    return found
+
+
+def _at_step(store: Store, spec: FunnelSpec, step: int, journeys: Journeys, statement: str) -> pa.Table:
+    part = spec.steps[step]
+    filters = tuple(one for one in (*spec.filters, *part.filters) if not one.is_user_level)
+    conditions = selection.on_events(store, filters, "f", "e")
+    text, parameters = conditions.text, dict(conditions.parameters)
+    if part.events is not None:
+        text += " AND e.event_code IN (SELECT unnest($codes::USMALLINT[]))"
+        parameters["codes"] = store.event_codes(part.events)
+    there = np.flatnonzero(journeys.at_us[step] != NEVER_US)
+    wanted = pa.table({"place": there, "user_key": journeys.user_keys[there], "at_us": journeys.at_us[step][there]})
+    with store.cursor() as cursor:
+        cursor.register("wanted", wanted)
+        return cursor.sql(statement.replace("{conditions}", text), params=parameters).to_arrow_table()
+
+
+def _filled(statement: str, column: Column) -> str:
+    quoted = quote(column.column_name)
+    # Numbers as people write them: 3, not 3.0.
+    value = f"regexp_replace({quoted}::VARCHAR, '\\.0+$', '')" if column.type == "number" else f"{quoted}::VARCHAR"
+    return statement.replace("{value}", value).replace("{column}", quoted)
