@@ -115,7 +115,7 @@ def _building() -> threading.Lock:
 
 def _build_demo(path: Path, t: Translator) -> None:
     """Build a demo beside its place and move it there, so that an interrupted build leaves nothing half done."""
-    with st.status(t("shell.building_demo"), expanded=False), _building():
+    with st.spinner(t("shell.building_demo"), show_time=True), _building():
         if path.exists():
             return
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -43,14 +43,17 @@ def bar(t: Translator) -> Screen:
     Raises:
         StoreError: the address names a workspace that is not there, or its file cannot be opened.
     """
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="bar"):
-        try:
-            name = _workspace_control(t)
-            workspace = session.open_workspace(name, t)
+    row = st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="bar")
+    try:
+        # Opened below the row, where the first visit reads for some seconds that the demo is being built.
+        workspace = session.open_workspace(_workspace_name(t), t)
+        with row:
+            _workspace_control(t)
             shown = Screen(workspace=workspace, t=t, palette=_palette())
             if session.remembered(_has_events, workspace):
                 shown = _view(workspace, t, shown.palette)
-        finally:
+    finally:
+        with row:
             st.space("stretch")
             _language_control()
     _health(workspace, t)
@@ -89,7 +92,7 @@ def _language_control() -> None:
     )
 
 
-def _workspace_control(t: Translator) -> str:
+def _workspace_name(t: Translator) -> str:
     names = session.workspace_names(t.language)
     asked = st.query_params.get("workspace")
     if asked is not None and asked not in names:
@@ -97,8 +100,14 @@ def _workspace_control(t: Translator) -> str:
     key = address.recall("workspace", names[0], _one_of(names))
     if st.session_state[key] not in names:
         st.session_state[key] = names[0]
+    return address.keep("workspace", st.session_state[key], names[0], _single)
+
+
+def _workspace_control(t: Translator) -> None:
+    names = session.workspace_names(t.language)
+    key = address.control_key("workspace")
     with st.popover(_workspace_title(st.session_state[key], t), key="workspace_chip"):
-        chosen = st.radio(
+        st.radio(
             t("shell.workspace"),
             names,
             format_func=lambda name: _workspace_title(name, t),
@@ -107,7 +116,6 @@ def _workspace_control(t: Translator) -> str:
         )
         st.markdown(small(t("shell.own_data_hint")))
         links.link("import", t("shell.load_file"), icon=":material/upload_file:")
-    return address.keep("workspace", chosen, names[0], _single)
 
 
 def _period_control(known: periods.Calendar, t: Translator) -> periods.Days:
