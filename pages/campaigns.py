@@ -6,6 +6,7 @@ import streamlit as st
 
 import ui
 from ops_core.analyses import experiments
+from ops_core.charts import experiment_words as words
 from ops_core.charts import experiments as charts
 from ui import experiment_controls as asked
 
@@ -20,27 +21,25 @@ def render() -> None:
         ui.unavailable("assignments", "units")
         return
     with ui.controls():
-        query = asked.ask(screen, known)
-        shown = {measure: t(f"experiments.{measure}") for measure in ("relative", "absolute")}
-        measure = ui.pick("campaign_measure", shown, label=t("experiments.relative"), style="segments")
+        query, is_relative = asked.ask(screen, known)
     with st.spinner(t("experiments.reading")):
         result = ui.cached(experiments.analyze, workspace, query)
-    ui.answer(ui.plain(charts.headline(result, t)), charts.paragraph(result, t))
-    ui.badges(*(ui.plain(fact) for fact in charts.facts(result, t)))
-    if note := charts.split_note(result, t):
+    ui.answer(ui.plain(words.headline(result, t)), words.paragraph(result, t, ui.plain))
+    ui.badges(*(ui.plain(fact) for fact in words.facts(result, t)))
+    if note := words.split_note(result, t):
         ui.note(note, "warning")
-    has_days = charts.has_days(result)
-    with ui.panels(2 if has_days else 1):
+    has_time = charts.has_days(result) or charts.has_ages(result)
+    with ui.panels(2 if has_time else 1):
         ui.panel(
-            ui.plain(charts.forest_title(result, t)),
+            ui.plain(words.forest_title(result, t)),
             t("experiments.forest_subtitle", control=ui.plain(result.control)),
-            charts.draw(result, t, screen.palette, relative=measure == "relative"),
+            charts.draw(result, t, screen.palette, relative=is_relative),
             result.metrics,
             name="campaign_forest",
             columns=asked.metric_columns(t),
         )
-        if has_days:
-            asked.days_panel(result, screen)
+        if has_time:
+            asked.time_panel(result, screen)
     asked.arms_table(result, t)
     asked.arm_users(result, screen)
     ui.definition(t("experiments.definition"))

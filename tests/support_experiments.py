@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from ops_core import Workspace
+from ops_core.analyses.experiments import ExperimentResult
 
 
 def add_assignments(
@@ -49,3 +50,10 @@ def add_unit_table(workspace: Workspace, frame: pd.DataFrame, name: str = "test"
                 "INSERT INTO properties VALUES ($scope, $name, $column, $kind)",
                 {"scope": f"unit:{batch_id}", "name": column, "column": f"c{place}", "kind": kind},
             )
+
+
+def metric_row(result: ExperimentResult, metric: str, arm: str) -> pd.Series:
+    """The one row of a metric and an arm."""
+    found = result.metrics[(result.metrics["metric"] == metric) & (result.metrics["arm"] == arm)]
+    assert len(found) == 1
+    return found.iloc[0]

@@ -6,6 +6,7 @@ import pandas as pd
 
 from ops_core.analyses import experiments
 from ops_core.analyses.experiments import ExperimentQuery, ExperimentResult, Metric
+from ops_core.charts import experiment_words as words
 from ops_core.charts import experiments as charts
 from ops_core.locale import Translator
 from ops_core.workspace import Workspace
@@ -21,52 +22,53 @@ _CUTS = {"none": None, "99": 0.99, "999": 0.999}
 _LONGEST_WINDOW = 90
 
 
-def ask(screen: Screen, known: pd.DataFrame) -> ExperimentQuery:
-    """Draw the controls and read them: which experiment, on what, against which arm."""
+def ask(screen: Screen, known: pd.DataFrame) -> tuple[ExperimentQuery, bool]:
+    """Draw the controls and read them: the experiment as it is asked for, and whether changes are shown relative."""
     workspace, t = screen.workspace, screen.t
     by_code = {str(row["source"]): row for row in known.to_dict("records")}
     labels = {code: t("experiments.source_name", name=row["name"], n=row["n_users"]) for code, row in by_code.items()}
     code = pick("campaign", labels, label=t("experiments.source"))
     source = by_code[code]["source"]
-    if by_code[code]["kind"] == "unit_table":
-        metrics, segment = _of_columns(workspace, t, int(source)), None
-    else:
-        metrics = _of_events(workspace, t, source)
-        segment = screen.segment if isinstance(screen, View) else None
+    is_unit_table = by_code[code]["kind"] == "unit_table"
+    goal = "" if is_unit_table else _goal(workspace, t)
     arms = cached(experiments.arm_names, workspace, source)
     control = pick(
         "campaign_control", {arm: arm for arm in arms}, label=t("experiments.control"),
         default=experiments.default_control(arms),
     )  # fmt: skip
-    return ExperimentQuery(source, metrics, control=control, segment=segment)
+    measures = {measure: t(f"experiments.{measure}") for measure in ("relative", "absolute")}
+    is_relative = pick("campaign_measure", measures, label=t("experiments.relative"), style="segments") == "relative"
+    with more(t):
+        metrics = _of_columns(workspace, t, source) if is_unit_table else _of_events(workspace, t, source, goal)
+    segment = screen.segment if isinstance(screen, View) and not is_unit_table else None
+    return ExperimentQuery(source, metrics, control=control, segment=segment), is_relative
+
+
+def _goal(workspace: Workspace, t: Translator) -> str:
+    names = {name: name for name in remembered(Workspace.event_names, workspace)["event"]}
+    usual = remembered(experiments.goal_event, workspace)
+    return pick("campaign_goal", names, label=t("experiments.goal"), default=usual)
 
 
 def _of_columns(workspace: Workspace, t: Translator, batch_id: int) -> tuple[Metric, ...]:
     columns = {name: name for name in cached(experiments.outcome_columns, workspace, batch_id)["name"]}
     suggested = experiments.unit_metrics(workspace, batch_id)
-    with more(t):
-        decisions = pick_many(
-            "campaign_decision", columns, label=t("experiments.decision"),
-            default=[metric.name for metric in suggested if metric.role == "decision"],
-            placeholder=t("experiments.pick_columns"),
-        )  # fmt: skip
-        guardrails = pick_many(
-            "campaign_guardrail", columns, label=t("experiments.guardrail"), placeholder=t("experiments.pick_columns")
-        )
-        cut = _cut(t)
-    return experiments.unit_metrics(workspace, batch_id, decisions, guardrails, cut)
-
-
-def _of_events(workspace: Workspace, t: Translator, source: str) -> tuple[Metric, ...]:
-    names = {name: name for name in remembered(Workspace.event_names, workspace)["event"]}
-    goal = pick(
-        "campaign_goal", names, label=t("experiments.goal"), default=remembered(experiments.goal_event, workspace)
+    decisions = pick_many(
+        "campaign_decision", columns, label=t("experiments.decision"),
+        default=[metric.name for metric in suggested if metric.role == "decision"],
+        placeholder=t("experiments.pick_columns"),
+    )  # fmt: skip
+    guardrails = pick_many(
+        "campaign_guardrail", columns, label=t("experiments.guardrail"), placeholder=t("experiments.pick_columns")
     )
+    return experiments.unit_metrics(workspace, batch_id, decisions, guardrails, _cut(t))
+
+
+def _of_events(workspace: Workspace, t: Translator, source: str, goal: str) -> tuple[Metric, ...]:
     usual = cached(experiments.window_days, workspace, source)
-    with more(t):
-        days = pick_number("campaign_days", label=t("experiments.window"), default=usual, low=1, high=_LONGEST_WINDOW)
-        cut = _cut(t)
-        cuped = switch("campaign_cuped", label=t("experiments.cuped"), default=True)
+    days = pick_number("campaign_days", label=t("experiments.window"), default=usual, low=1, high=_LONGEST_WINDOW)
+    cut = _cut(t)
+    cuped = switch("campaign_cuped", label=t("experiments.cuped"), default=True)
     return experiments.event_metrics(t, goal, days, cut, cuped)
 
 
@@ -75,16 +77,25 @@ def _cut(t: Translator) -> float | None:
     return _CUTS[pick("campaign_cut", options, label=t("experiments.winsorize"), style="select")]
 
 
-def days_panel(result: ExperimentResult, screen: Screen) -> None:
-    """The panel of what each reading day would have shown."""
-    t, days = screen.t, charts.daily_rows(result)
+def time_panel(result: ExperimentResult, screen: Screen) -> None:
+    """The effect over time: as each reading day would have shown it, else by days since exposure."""
+    t = screen.t
+    if charts.has_days(result):
+        days, title, figure = charts.daily_rows(result), words.daily_title(result, t), charts.draw_daily
+        subtitle, numbers = "experiments.daily_subtitle", ("difference", "low", "high", "always_low", "always_high")
+    else:
+        days, title, figure = charts.age_rows(result), words.ages_title(result, t), charts.draw_ages
+        subtitle, numbers = "experiments.ages_subtitle", ("difference", "low", "high")
+    kind = "date" if charts.has_days(result) else "count"
+    columns = [Column("day", t("experiments.col_day"), kind)]
+    columns += [Column(name, t(f"experiments.col_{name}"), "number") for name in numbers]
     panel(
-        charts.daily_title(result, t),
-        t("experiments.daily_subtitle", metric=plain(days["metric"].iloc[0])),
-        charts.draw_daily(result, t, screen.palette),
+        title,
+        t(subtitle, metric=plain(days["metric"].iloc[0])),
+        figure(result, t, screen.palette),
         days,
-        name="campaign_daily",
-        columns=_day_columns(t),
+        name="campaign_time",
+        columns=columns,
     )
 
 
@@ -131,14 +142,4 @@ def metric_columns(t: Translator) -> list[Column]:
     return [
         Column(frame_names.get(name, name), t(f"experiments.col_{name}"), kind or "text")
         for name, kind in (*texts, *numbers, *shares, *rest)
-    ]
-
-
-def _day_columns(t: Translator) -> list[Column]:
-    """How the table of reading days reads."""
-    numbers = ("difference", "low", "high", "always_low", "always_high")
-    return [
-        Column("day", t("experiments.col_day"), "date"),
-        Column("n", t("experiments.col_n"), "count"),
-        *(Column(name, t(f"experiments.col_{name}"), "number") for name in numbers),
     ]

@@ -10,7 +10,7 @@ from ops_core.model.segment import Segment
 from ops_core.workspace import Workspace
 from ui.choices import pick, pick_many
 from ui.current import View
-from ui.layout import definition, panel, panel_head
+from ui.layout import answer, definition, panel, panel_head
 from ui.people import user_list
 from ui.session import cached, remembered
 from ui.tables import Column, table
@@ -19,6 +19,7 @@ from ui.text import plain
 _SAVED = "saved"
 _MOST_VALUES = 200  # a property with more values than that is no grouping
 _LARGEST = ""
+_SCHEMES = {"rfm": "classes", "rfm_names": "names"}
 
 
 def by(view: View) -> str | tuple[Segment, ...] | None:
@@ -63,10 +64,22 @@ def overview(result: SegmentResult, view: View) -> None:
     table(charts.overview(result, t), columns, name="segments_overview", files=True)
 
 
-def rfm_panel(view: View, scheme: str) -> None:
+def answer_of(result: SegmentResult, view: View) -> None:
+    """The finding: the class that brings the money, or the largest difference between groups."""
+    t, classes = view.t, rfm_of(view, result.query.by)
+    head = charts.classes_headline(classes, t) if classes else charts.headline(result, t)
+    answer(plain(head), plain(charts.paragraph(result, t)))
+
+
+def rfm_of(view: View, by: str | tuple[Segment, ...]) -> rfm.RfmResult | None:
+    """The RFM answer where RFM classes are compared."""
+    scheme = _SCHEMES.get(by) if isinstance(by, str) else None
+    return cached(rfm.analyze, view.workspace, rfm.RfmQuery(scheme)) if scheme else None
+
+
+def rfm_panel(view: View, result: rfm.RfmResult) -> None:
     """The RFM classes of the buyers, and one class as a list of users."""
     t, workspace = view.t, view.workspace
-    result = cached(rfm.analyze, workspace, rfm.RfmQuery("classes" if scheme == "rfm" else "names"))
     named = result.classes.assign(rfm_class=[charts.group_name(name, t) for name in result.classes["rfm_class"]])
     panel(
         t("segments.rfm_title"), t("segments.rfm_subtitle", date=t.datetime(workspace.as_of)),

@@ -15,6 +15,7 @@ import pandas as pd
 
 from ops_core.analyses.experiment_plan import KINDS, ROLES, ExperimentQuery, Metric
 from ops_core.analyses.experiment_sources import (
+    DAY_SECONDS,
     arm_names,
     default_control,
     event_metrics,
@@ -54,8 +55,11 @@ class ExperimentResult:
     (users whose window has ended), mean, control_mean, difference (to control), low, high, relative, relative_low,
     relative_high, p_value (two-sided; guardrails one-sided for harm), p_adjusted, is_clear (p_adjusted below alpha),
     always_low, always_high, smallest_visible, p_best (0–1), expected_loss, method, variance_kept (0–1, after CUPED),
-    n_missing, cap, worthwhile. Comparisons are nan in the control's row and where an arm is empty or nothing varies;
-    relative_* also where the control's mean cannot be told from 0.
+    n_missing, cap, largest (amount of a user), worthwhile. Comparisons are nan in the control's row and where an arm
+    is empty or nothing varies; relative_* also where the control's mean cannot be told from 0.
+
+    `ages`, the effect by time since exposure, of deciding proportions on events over all ripe users: metric, arm, day
+    (1 = within 24 hours), mean, control_mean, difference, low, high. Other metrics are not in it.
 
     `daily`, what each reading day would have shown: metric, arm, day, n (both arms), difference, low, high, always_low,
     always_high; empty for unit tables.
@@ -70,6 +74,7 @@ class ExperimentResult:
     arms: pd.DataFrame
     metrics: pd.DataFrame
     daily: pd.DataFrame
+    ages: pd.DataFrame
     srm_p_value: float
     n_several_arms: int
     n_without_arm: int
@@ -101,6 +106,7 @@ def analyze(workspace: Workspace, query: ExperimentQuery) -> ExperimentResult:
         arms=arms,
         metrics=metrics,
         daily=_daily(query, reading, order),
+        ages=_ages(query, reading, order),
         srm_p_value=srm_p_value,
         n_several_arms=reading.n_several_arms,
         n_without_arm=reading.n_without_arm,
@@ -179,7 +185,7 @@ def _row(metric: Metric, reading: Reading, arm: str) -> dict:
     return {
         "metric": metric.name, "kind": metric.kind, "role": metric.role, "higher_is_better": metric.higher_is_better,
         "arm": arm, "n_missing": reading.missing[metric.name][reading.arms.index(arm)],
-        "cap": math.nan if cap is None else cap, "method": "",
+        "cap": math.nan if cap is None else cap, "largest": reading.largest[metric.name], "method": "",
         "worthwhile": math.nan if metric.worthwhile is None else metric.worthwhile, **unknown,
     }  # fmt: skip
 
@@ -234,3 +240,24 @@ def _daily_row(
     found = effect(control, treated, 1 - query.alpha)
     low, high = always_valid(found, query.tuning_n, query.alpha)
     return (metric.name, arm, day, control.n + treated.n, found.difference, found.low, found.high, low, high)
+
+
+def _ages(query: ExperimentQuery, reading: Reading, order: list[str]) -> pd.DataFrame:
+    rows = []
+    for name, reached in reading.ages.groupby("metric", sort=False):
+        metric = next(one for one in query.metrics if one.name == name)
+        n_days = max(1, metric.window_seconds // DAY_SECONDS)
+        sizes = {arm: reading.total(name, arm).n for arm in order}
+        # An event at the very end of the window is whole days away and belongs to the last day.
+        days = reached["elapsed_days"].clip(upper=n_days - 1).astype(int)
+        counts = reached.groupby(["arm", days])["n"].sum()
+        for arm in order[1:]:
+            for day in range(n_days):
+                by_arm = [int(counts.get(one, pd.Series(dtype=int)).loc[:day].sum()) for one in (order[0], arm)]
+                control, treated = (
+                    Aggregates.of_share(successes, sizes[one])
+                    for successes, one in zip(by_arm, (order[0], arm), strict=True)
+                )
+                found = effect(control, treated, 1 - query.alpha)
+                rows.append((name, arm, day + 1, treated.mean, control.mean, found.difference, found.low, found.high))
+    return pd.DataFrame(rows, columns=["metric", "arm", "day", "mean", "control_mean", "difference", "low", "high"])

@@ -25,7 +25,10 @@ _SUMS = ("total", "total_squares", "denominator", "denominator_squares", "denomi
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """Sums of every metric per arm (and reading day, with assignments); arms sorted by name."""
+    """Sums of every metric per arm (and reading day, with assignments); arms sorted by name.
+
+    `ages`: metric, arm, elapsed_days, n users who first reached a deciding share so many days after their exposure.
+    """
 
     source_kind: str
     arms: tuple[str, ...]
@@ -36,6 +39,8 @@ class Reading:
     immature: dict[str, tuple[int, ...]]
     missing: dict[str, tuple[int, ...]]
     caps: dict[str, float | None]
+    largest: dict[str, float]
+    ages: pd.DataFrame
 
     def total(self, metric: str, arm: str) -> Aggregates:
         """The sums of one arm over all days."""
@@ -102,6 +107,8 @@ def _from_unit_table(workspace: Workspace, query: ExperimentQuery, batch_id: int
         immature={name: (0,) * len(found.arms) for name in sums},
         missing={name: one.n_missing for name, one in sums.items()},
         caps={name: one.cap for name, one in sums.items()},
+        largest={name: one.largest for name, one in sums.items()},
+        ages=pd.DataFrame(columns=["metric", "arm", "elapsed_days", "n"]),
     )
 
 
@@ -142,7 +149,21 @@ def _from_assignments(workspace: Workspace, query: ExperimentQuery) -> Reading:
         immature={name: sums.n_immature for name, (_, sums) in found.items()},
         missing={name: (0,) * len(exposed.arms) for name in found},
         caps={name: sums.cap for name, (_, sums) in found.items()},
+        largest={name: sums.largest for name, (_, sums) in found.items()},
+        ages=_ages(workspace, query, exposed),
     )
+
+
+def _ages(workspace: Workspace, query: ExperimentQuery, exposed: assigned.Exposures) -> pd.DataFrame:
+    """How long after exposure the deciding shares were reached: metric, arm, elapsed_days, n."""
+    parts = [pd.DataFrame(columns=["metric", "arm", "elapsed_days", "n"])]
+    names = np.array([*exposed.arms, ""], dtype=object)
+    for metric in query.metrics:
+        if metric.kind == "proportion" and metric.role == "decision":
+            outcome = _outcome(workspace, metric, metric.events)
+            found = metrics.reached_by_day(workspace.store, exposed, outcome)
+            parts.append(found.assign(metric=metric.name, arm=names[found["arm"].astype(int)]))
+    return pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
 
 
 def _spec(workspace: Workspace, metric: Metric) -> metrics.SumsSpec:

@@ -1,4 +1,4 @@
-"""Charts and sentences of an experiment: forest of the metrics, what each reading day would have shown."""
+"""Charts of an experiment: forest of the metrics, the effect over reading days or over days since exposure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import math
 import pandas as pd
 import plotly.graph_objects as go
 
+from ops_core.analyses.experiment_plan import ROLES, SHARE_KINDS
 from ops_core.analyses.experiments import ExperimentResult
-from ops_core.analyses.inference import SRM_BLOCKS, SRM_WARNS
-from ops_core.analyses.verdicts import change_text, difference_text, level_text
+from ops_core.analyses.verdicts import difference_text, level_text
 from ops_core.charts.theme import (
     LIGHT,
     Palette,
@@ -24,9 +24,9 @@ from ops_core.charts.theme import (
 )
 from ops_core.locale import Translator
 
-_ROLES = ("decision", "reference", "guardrail")
 _VALUE_INSET, _RANGE_WIDTH = 128, 226  # pixels of the two number columns in the right margin
 _FEWEST_DAYS = 5
+_PARTS = {True: ("relative_low", "relative", "relative_high"), False: ("low", "difference", "high")}
 
 
 def draw(result: ExperimentResult, t: Translator, palette: Palette = LIGHT, relative: bool = True) -> go.Figure:
@@ -36,84 +36,85 @@ def draw(result: ExperimentResult, t: Translator, palette: Palette = LIGHT, rela
     and only the common zero is marked.
     """
     rows = _rows(result)
-    fig = figure(palette, height=70 + 46 * len(rows), right=_RANGE_WIDTH, top=26)
+    places = _places(rows)
+    fig = figure(palette, height=round(60 + 50 * (places[-1] + 1)), right=_RANGE_WIDTH, top=26)
     number_header(fig, palette, t("experiments.relative" if relative else "experiments.absolute"), inset=_VALUE_INSET)
-    number_header(fig, palette, t("experiments.interval_95", level=_level(result, t)))
+    number_header(fig, palette, t("experiments.interval_95", level=t.share(1 - result.query.alpha, 0)))
     low_name, mid_name, high_name = _PARTS[relative]
     reached = [0.0]
-    for y, row in enumerate(rows):
+    for y, row in zip(places, rows, strict=True):
         if isinstance(row, str):
-            row_name(fig, palette, y, t(f"experiments.role_{row}"), t(f"experiments.role_{row}_note"), lift=-0.18)
+            row_name(fig, palette, y, t(f"experiments.role_{row}"), t(f"experiments.role_{row}_note"), lift=0)
             continue
+        # Absolute differences have units of their own: each row is drawn to the scale of its own interval.
         scale = 1.0 if relative else max(abs(row[low_name]), abs(row[high_name]), 1e-300)
         color = palette.change(row["difference"], "up" if row["higher_is_better"] else "down", bool(row["is_clear"]))
-        row_name(fig, palette, y, _name(result, row), _from_to(row, t), bold=row["role"] == "decision")
+        row_name(fig, palette, y, _name(result, row), _from_to(row, t), bold=row["role"] == "decision", lift=0.36)
         if not math.isnan(row[low_name]):
+            spots = [row[name] / scale for name in (mid_name, low_name, high_name)]
+            symbol = "square" if row["role"] == "guardrail" else "circle"
             interval(
-                fig, palette, y, row[mid_name] / scale, row[low_name] / scale, row[high_name] / scale, color=color,
-                clear=bool(row["is_clear"]), symbol="square" if row["role"] == "guardrail" else "circle",
+                fig, palette, y, *spots, color=color, clear=bool(row["is_clear"]), symbol=symbol,
                 hover=_hover(result, row, t),
             )  # fmt: skip
-            reached += [row[low_name] / scale, row[high_name] / scale]
+            reached += spots
         value = t.signed_share(row[mid_name]) if relative else _difference(row, mid_name, t)
         if row["is_clear"]:
             value = ("▲ " if row["difference"] > 0 else "▼ ") + value
         number_column(fig, palette, [(y, value)], inset=_VALUE_INSET, bold=bool(row["is_clear"]), color=color)
         number_column(fig, palette, [(y, _range_text(row, low_name, high_name, relative, t))])
-    reference(fig, palette, x=0, solid=True)
-    _axes(fig, palette, reached, len(rows), relative)
+    _axes(fig, palette, reached, places[-1], relative)
     return fig
 
 
-_PARTS = {True: ("relative_low", "relative", "relative_high"), False: ("low", "difference", "high")}
+def _places(rows: list[str | dict]) -> list[float]:
+    """Heights of the rows from the top: a heading stands close to what it heads."""
+    places, y = [], 0.0
+    for number, row in enumerate(rows):
+        if number:
+            y += 0.8 if isinstance(row, str) or isinstance(rows[number - 1], str) else 1.0
+        places.append(y)
+    return places
 
 
-def draw_daily(
-    result: ExperimentResult, t: Translator, palette: Palette = LIGHT, metric: str = "", arm: str = ""
-) -> go.Figure:
+def draw_daily(result: ExperimentResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
     """The difference as each reading day would have shown it: fixed-sample band inside the always-valid one."""
-    days = daily_rows(result, metric, arm)
-    kind = result.metrics.set_index("metric").loc[days["metric"].iloc[0], "kind"]
-    kind = kind if isinstance(kind, str) else kind.iloc[0]
-    factor = 100.0 if kind in ("proportion", "retention", "funnel") else 1.0
-    x = days["day"].tolist()
-    fig = figure(palette, height=336, right=92, hover="x")
-    fixed, always = _scaled(days, ("low", "high"), factor), _scaled(days, ("always_low", "always_high"), factor)
-    band(fig, x, *always, palette.accent, 0.12)
-    band(fig, x, *fixed, palette.accent, 0.20)
-    values = (days["difference"] * factor).tolist()
-    hover = [_day_hover(row, kind, t) for row in days.to_dict("records")]
-    fig.add_scatter(
-        x=x, y=values, mode="lines", line={"color": palette.accent, "width": 2}, text=hover,
-        hovertemplate="%{text}<extra></extra>",
-    )  # fmt: skip
-    fig.add_scatter(
-        x=x[-1:], y=values[-1:], mode="markers", marker={"size": 8, "color": palette.accent}, hoverinfo="skip",
-        cliponaxis=False,
-    )  # fmt: skip
-    last = days.iloc[-1]
-    end_label(
-        fig, palette, x[-1], values[-1], difference_text(kind, last["difference"], t, unit=False), color=palette.accent
-    )
-    end_label(fig, palette, x[-1], always[1][-1], t("experiments.always_valid"), color=palette.ink2, shift=8)
-    end_label(fig, palette, x[-1], fixed[0][-1], t("experiments.fixed_sample"), color=palette.ink2, shift=6)
-    reference(fig, palette, y=0, solid=True)
+    days = daily_rows(result)
+    kind = _kind(result, days)
+    fig, x, factor = _band_figure(days, kind, t, palette), days["day"].tolist(), _factor(kind)
+    low, high = ((days[name] * factor).tolist() for name in ("always_low", "always_high"))
+    band(fig, x, low, high, palette.accent, 0.12)
+    end_label(fig, palette, x[-1], high[-1], t("experiments.always_valid"), color=palette.ink2, shift=8)
+    inner = factor * days["low"].iloc[-1]
+    end_label(fig, palette, x[-1], inner, t("experiments.fixed_sample"), color=palette.ink2, shift=6)
     # The first days rest on few users; their bands would flatten all that follows.
-    reach = max(abs(value) for value in (*always[0][len(x) // 4 :], *always[1][len(x) // 4 :]))
+    reach = max(abs(value) for value in (*low[len(x) // 4 :], *high[len(x) // 4 :]))
     fig.update_yaxes(range=[-1.1 * reach, 1.1 * reach])
     ticks = x[:: max(1, len(x) // 4)]
     fig.update_xaxes(tickvals=ticks, ticktext=[t.date(day) for day in ticks])
     return fig
 
 
-def daily_rows(result: ExperimentResult, metric: str = "", arm: str = "") -> pd.DataFrame:
-    """The reading days of a metric and arm (default: what the verdict speaks of, else the first) with an interval."""
-    daily = result.daily
-    wanted_metric = metric or result.verdict.metric or result.query.metrics[0].name
-    others = result.arms.loc[~result.arms["is_control"], "arm"].tolist()
-    wanted_arm = arm or result.verdict.arm or (others[0] if others else "")
-    found = daily[(daily["metric"] == wanted_metric) & (daily["arm"] == wanted_arm) & daily["low"].notna()]
-    return found.reset_index(drop=True)
+def draw_ages(result: ExperimentResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
+    """The difference by days since exposure, with its interval: when the effect arises and whether it stays."""
+    ages = age_rows(result)
+    fig = _band_figure(ages, _kind(result, ages), t, palette)
+    days = ages["day"].tolist()
+    ticks = sorted({days[0], days[len(days) // 2], days[-1]})
+    # Room on the left for the first label, which would else be dropped.
+    texts = [t("experiments.day_n", n=day) for day in ticks]
+    fig.update_xaxes(tickvals=ticks, ticktext=texts, range=[days[0] - 0.04 * len(days), days[-1]])
+    return fig
+
+
+def daily_rows(result: ExperimentResult) -> pd.DataFrame:
+    """The reading days, with an interval, of the metric and arm that the verdict speaks of."""
+    return _told(result, result.daily)
+
+
+def age_rows(result: ExperimentResult) -> pd.DataFrame:
+    """The effect by days since exposure, of the metric and arm that the verdict speaks of."""
+    return _told(result, result.ages)
 
 
 def has_days(result: ExperimentResult) -> bool:
@@ -121,106 +122,51 @@ def has_days(result: ExperimentResult) -> bool:
     return len(daily_rows(result)) >= _FEWEST_DAYS
 
 
-def headline(result: ExperimentResult, t: Translator) -> str:
-    """The verdict, with what has to be cleared up first."""
-    sentence = result.verdict.sentence(t)
-    if SRM_BLOCKS <= result.srm_p_value < SRM_WARNS:
-        return t("experiments.check_split_first", verdict=sentence)
-    return sentence
+def has_ages(result: ExperimentResult) -> bool:
+    """Whether the effect can be drawn by days since exposure."""
+    return len(age_rows(result)) >= _FEWEST_DAYS
 
 
-def paragraph(result: ExperimentResult, t: Translator) -> str:
-    """The verdict's numbers: both arms, the difference with its interval and p-value, the guardrails, the bet."""
-    row = _verdict_row(result)
-    if row is None:
-        return t("experiments.no_comparison")
-    kind, scale = row["kind"], row["difference"]
-    sentences = [
-        t(
-            "experiments.numbers",
-            arm=row["arm"], mean=level_text(kind, row["mean"], t), control=result.control,
-            control_mean=level_text(kind, row["control_mean"], t),
-            difference=difference_text(kind, row["difference"], t, scale),
-            interval=t.interval(
-                difference_text(kind, row["low"], t, scale, unit=False),
-                difference_text(kind, row["high"], t, scale, unit=False),
-            ),
-            level=_level(result, t), p=t.p_value(row["p_adjusted"]),
-        )
-    ]  # fmt: skip
-    if not row["is_clear"] and result.verdict.reason != "too_small" and not math.isnan(row["smallest_visible"]):
-        visible = difference_text(kind, row["smallest_visible"], t, row["smallest_visible"]).lstrip("+")
-        sentences.append(t("experiments.visible", visible=visible, power=t.share(result.query.power, 0)))
-    guardrails = result.metrics[(result.metrics["role"] == "guardrail") & ~result.metrics["is_control"]]
-    if len(guardrails):
-        harmed = guardrails[guardrails["is_clear"]]["metric"].unique()
-        sentences.append(
-            t("experiments.guardrails_harmed", names=t.join(list(harmed)))
-            if len(harmed)
-            else t("experiments.guardrails_quiet")
-        )
-    if not math.isnan(row["p_best"]):
-        sentences.append(t("experiments.bet", arm=row["arm"], share=t.share(row["p_best"])))
-    return ("" if t.language == "zh" else " ").join(sentences)
+def _told(result: ExperimentResult, table: pd.DataFrame) -> pd.DataFrame:
+    others = result.arms.loc[~result.arms["is_control"], "arm"].tolist()
+    metric = result.verdict.metric or result.query.metrics[0].name
+    arm = result.verdict.arm if result.verdict.arm in others else (others or [""])[0]
+    found = table[(table["metric"] == metric) & (table["arm"] == arm) & table["low"].notna()]
+    return found.reset_index(drop=True)
 
 
-def split_note(result: ExperimentResult, t: Translator) -> str:
-    """What is wrong with the split of users over the arms; empty when nothing is."""
-    if not result.srm_p_value < SRM_WARNS:
-        return ""
-    planned = " : ".join(t.number(100 * share) for share in result.arms["planned_share"])
-    found = " : ".join(t.number(n) for n in result.arms["n"])
-    key = "blocks" if result.srm_p_value < SRM_BLOCKS else "warns"
-    return t(f"experiments.split_{key}", planned=planned, found=found, p=t.p_value(result.srm_p_value))
-
-
-def facts(result: ExperimentResult, t: Translator) -> list[str]:
-    """Short facts on who is in the numbers and who is not."""
-    immature, missing = (
-        int(result.arms["n_immature"].sum()),
-        int(result.metrics.groupby("metric")["n_missing"].sum().max()),
-    )
-    found = [t("experiments.fact_users", n=int(result.arms["n"].sum()))]
-    counts = (
-        ("immature", immature), ("several_arms", result.n_several_arms), ("without_arm", result.n_without_arm),
-        ("missing", missing),
+def _band_figure(days: pd.DataFrame, kind: str, t: Translator, palette: Palette) -> go.Figure:
+    factor, x = _factor(kind), days["day"].tolist()
+    fig = figure(palette, height=336, right=92, left=16, hover="x")
+    fig.update_yaxes(showline=False)
+    band(fig, x, (days["low"] * factor).tolist(), (days["high"] * factor).tolist(), palette.accent, 0.20)
+    values = (days["difference"] * factor).tolist()
+    fig.add_scatter(
+        x=x, y=values, mode="lines", line={"color": palette.accent, "width": 2},
+        text=[_day_hover(row, kind, t) for row in days.to_dict("records")], hovertemplate="%{text}<extra></extra>",
     )  # fmt: skip
-    found += [t(f"experiments.fact_{name}", n=n) for name, n in counts if n]
-    caps = result.metrics.drop_duplicates("metric").dropna(subset=["cap"])
-    found += [t("experiments.fact_cap", metric=row.metric, cap=t.number(row.cap)) for row in caps.itertuples()]
-    kept = result.metrics.groupby("metric", sort=False)["variance_kept"].min()
-    found += [
-        t("experiments.fact_cuped", metric=metric, share=t.share(1 - share, 0))
-        for metric, share in kept.items()
-        if share < 0.995
-    ]
-    return found
+    fig.add_scatter(
+        x=x[-1:], y=values[-1:], mode="markers", marker={"size": 8, "color": palette.accent}, hoverinfo="skip",
+        cliponaxis=False,
+    )  # fmt: skip
+    text = difference_text(kind, days["difference"].iloc[-1], t, days["difference"].iloc[-1], unit=False)
+    end_label(fig, palette, x[-1], values[-1], f"<b>{text}</b>", color=palette.accent)
+    reference(fig, palette, y=0, solid=True)
+    return fig
 
 
-def forest_title(result: ExperimentResult, t: Translator) -> str:
-    """How many of the metrics are clear."""
-    compared = result.metrics[~result.metrics["is_control"]]
-    clear = compared[compared["is_clear"]]
-    if clear.empty:
-        return t("experiments.forest_none_clear")
-    row = clear.iloc[0]
-    found = t("experiments.forest_clear", metric=row["metric"], change=change_text(row["kind"], row["difference"], t))
-    rest = len(compared) - len(clear)
-    return t("experiments.forest_rest_open", finding=found) if rest else found
+def _factor(kind: str) -> float:
+    return 100.0 if kind in SHARE_KINDS else 1.0
 
 
-def daily_title(result: ExperimentResult, t: Translator) -> str:
-    """Which of the two bands excludes zero at the last reading."""
-    last = daily_rows(result).iloc[-1]
-    fixed = last["low"] > 0 or last["high"] < 0
-    always = last["always_low"] > 0 or last["always_high"] < 0
-    return t(f"experiments.daily_{'both' if fixed and always else 'fixed' if fixed else 'neither'}")
+def _kind(result: ExperimentResult, days: pd.DataFrame) -> str:
+    return next(metric.kind for metric in result.query.metrics if metric.name == days["metric"].iloc[0])
 
 
 def _rows(result: ExperimentResult) -> list[str | dict]:
     found: list[str | dict] = []
     compared = result.metrics[~result.metrics["is_control"]]
-    for role in _ROLES:
+    for role in ROLES:
         rows = compared[compared["role"] == role].to_dict("records")
         found += [role, *rows] if rows else []
     return found
@@ -257,41 +203,24 @@ def _hover(result: ExperimentResult, row: dict, t: Translator) -> str:
 
 
 def _day_hover(row: dict, kind: str, t: Translator) -> str:
-    texts = [
-        difference_text(kind, row[name], t, row["difference"], unit=False) for name in ("difference", "low", "high")
-    ]
-    wide = [
-        difference_text(kind, row[name], t, row["difference"], unit=False) for name in ("always_low", "always_high")
-    ]
-    return t(
-        "experiments.day_hover",
-        day=t.date(row["day"]), difference=texts[0], fixed=t.interval(*texts[1:]), always=t.interval(*wide),
-        users=t.number(row["n"]),
-    )  # fmt: skip
+    def text(name: str) -> str:
+        return difference_text(kind, row[name], t, row["difference"], unit=False)
+
+    day = t("experiments.day_n", n=row["day"]) if isinstance(row["day"], int) else t.date(row["day"])
+    fixed = t.interval(text("low"), text("high"))
+    found = [t("experiments.hover_fixed", day=day, difference=text("difference"), fixed=fixed)]
+    if "always_low" in row:
+        always = t.interval(text("always_low"), text("always_high"))
+        found.append(t("experiments.hover_always", always=always, users=t.number(row["n"])))
+    return "<br>".join(found)
 
 
-def _scaled(days: pd.DataFrame, names: tuple[str, str], factor: float) -> tuple[list[float], list[float]]:
-    low, high = ((days[name] * factor).tolist() for name in names)
-    return low, high
-
-
-def _axes(fig: go.Figure, palette: Palette, reached: list[float], n_rows: int, relative: bool) -> None:
+def _axes(fig: go.Figure, palette: Palette, reached: list[float], lowest: float, relative: bool) -> None:
     low, high = min(reached), max(reached)
     room = 0.06 * (high - low or 1.0)
     fig.update_xaxes(
         range=[low - room, high + room], showgrid=True, gridcolor=palette.grid, showline=False, nticks=5,
-        tickformat="+.0%" if high - low > 0.04 else "+.1%", showticklabels=relative,
+        tickformat=",.0%" if high - low > 0.04 else ",.1%", showticklabels=relative, zeroline=True,
+        zerolinecolor=palette.axis, zerolinewidth=1,
     )  # fmt: skip
-    fig.update_yaxes(range=[n_rows - 0.4, -0.6], showticklabels=False, showgrid=False)
-
-
-def _verdict_row(result: ExperimentResult) -> dict | None:
-    compared = result.metrics[~result.metrics["is_control"] & result.metrics["p_value"].notna()]
-    if compared.empty:
-        return None
-    told = compared[(compared["metric"] == result.verdict.metric) & (compared["arm"] == result.verdict.arm)]
-    return (told if len(told) else compared).iloc[0].to_dict()
-
-
-def _level(result: ExperimentResult, t: Translator) -> str:
-    return t.share(1 - result.query.alpha, 0)
+    fig.update_yaxes(range=[lowest + 0.5, -0.4], showticklabels=False, showgrid=False)

@@ -27,14 +27,14 @@ _CODES = frozenset(rfm.CLASS_ORDER + rfm.NAMES)
 def draw(result: SegmentResult, t: Translator, palette: Palette = LIGHT, kpi: str = KPIS[0]) -> go.Figure:
     """One KPI: a row per segment with value and interval; filled where it clearly differs from the dotted reference."""
     rows = result.kpis[result.kpis["kpi"] == kpi].to_dict("records")
-    fig = figure(palette, height=52 + 46 * len(rows), right=_MARGIN, top=26)
+    fig = figure(palette, height=52 + 50 * len(rows), right=_MARGIN, top=26)
     number_header(fig, palette, t(f"segments.kpi_{kpi}"), inset=_INSET)
     number_header(fig, palette, t("segments.against_reference"))
     reached = [0.0]
     for y, row in enumerate(rows):
         is_reference = row["segment"] == result.reference
         name = group_name(row["segment"], t)
-        row_name(fig, palette, y, name, _counts(row, kpi, t), bold=is_reference)
+        row_name(fig, palette, y, name, _counts(row, kpi, t), bold=is_reference, lift=0.4)
         color = palette.accent if is_reference else palette.change(row["difference"], "up", bool(row["is_clear"]))
         if row["value"] == row["value"]:
             interval(
@@ -81,7 +81,7 @@ def draw_overlap(result: SegmentResult, t: Translator, palette: Palette = LIGHT)
 def draw_classes(result: rfm.RfmResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
     """RFM classes: share of the buyers (bar) beside share of their revenue (thin bar)."""
     rows = result.classes[result.classes["users"] > 0].to_dict("records")
-    fig = figure(palette, height=52 + 46 * len(rows), right=_MARGIN, top=26)
+    fig = figure(palette, height=52 + 50 * len(rows), right=_MARGIN, top=26)
     number_header(fig, palette, t("segments.share_of_buyers"), inset=_INSET)
     number_header(fig, palette, t("segments.share_of_revenue"))
     for y, row in enumerate(rows):
@@ -91,13 +91,18 @@ def draw_classes(result: rfm.RfmResult, t: Translator, palette: Palette = LIGHT)
             users=t.number(row["users"]), days=t.number(row["recency_days"]), times=t.number(row["frequency"], 1),
             amount=t.money(row["monetary"]),
         )  # fmt: skip
-        row_name(fig, palette, y, name, note)
+        row_name(fig, palette, y, name, note, lift=0.36)
         hover = f"{name}<br>{note}<extra></extra>"
         fig.add_bar(
-            x=[row["share"]], y=[y], orientation="h", width=0.26, marker={"color": palette.accent}, hovertemplate=hover
+            x=[row["share"]],
+            y=[y + 0.06],
+            orientation="h",
+            width=0.26,
+            marker={"color": palette.accent},
+            hovertemplate=hover,
         )
         fig.add_bar(
-            x=[row["revenue_share"]], y=[y + 0.24], orientation="h", width=0.11, marker={"color": palette.comp},
+            x=[row["revenue_share"]], y=[y + 0.27], orientation="h", width=0.11, marker={"color": palette.comp},
             hovertemplate=hover,
         )  # fmt: skip
         number_column(fig, palette, [(y, t.share(row["share"]))], inset=_INSET, bold=True, color=palette.ink)
@@ -125,6 +130,15 @@ def difference_text(kpi: str, value: float, t: Translator) -> str:
     return t("segments.points", value=t.points(value)) if kpi in SHARES else t.signed(value, 2)
 
 
+def classes_headline(result: rfm.RfmResult, t: Translator) -> str:
+    """The class that brings most of the money, and how small a part of the buyers it is."""
+    row = result.classes.loc[result.classes["revenue"].idxmax()]
+    return t(
+        "segments.headline_class",
+        name=group_name(row["rfm_class"], t), share=t.share(row["share"]), revenue=t.share(row["revenue_share"]),
+    )  # fmt: skip
+
+
 def headline(result: SegmentResult, t: Translator) -> str:
     """The largest clear difference, measured by its p-value; else that none is clear."""
     clear = result.kpis[result.kpis["is_clear"]]
@@ -147,10 +161,12 @@ def paragraph(result: SegmentResult, t: Translator) -> str:
     text = [t("segments.compared", tested=t.number(tested), clear=t.number(int(compared["is_clear"].sum())))]
     few = int(compared["too_few"].sum())
     if few:
-        text.append(t("segments.few", n=few))
+        text.append(t("segments.few", values=t.number(few)))
     overlapping = result.groups.loc[result.groups["shared_with_reference"] > 0, "segment"]
     if len(overlapping):
         text.append(t("segments.overlapping", names=t.join([group_name(name, t) for name in overlapping])))
+    if result.query.by in ("rfm", "rfm_names"):
+        text.append(t("segments.by_construction"))
     if result.is_partial:
         text.append(t("segments.partial"))
     return ("" if t.language == "zh" else " ").join(text)

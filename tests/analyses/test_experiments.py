@@ -10,21 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ops_core import Period, QueryError, Segment, Workspace
+from ops_core import Period, Segment, Workspace
 from ops_core.analyses import experiments
 from ops_core.analyses.experiments import Aggregates, ExperimentQuery, Metric
 from ops_core.locale import translator
 from ops_core.model.filters import Filter
 from tests.support import workspace_of
-from tests.support_experiments import add_assignments, add_unit_table
+from tests.support_experiments import add_assignments, add_unit_table, metric_row
 
 DAY = 86_400
-
-
-def row(result: experiments.ExperimentResult, metric: str, arm: str) -> pd.Series:
-    found = result.metrics[(result.metrics["metric"] == metric) & (result.metrics["arm"] == arm)]
-    assert len(found) == 1
-    return found.iloc[0]
 
 
 # A literal experiment --------------------------------------------------------------------------------------------
@@ -72,18 +66,22 @@ def test_only_events_inside_the_window_after_the_first_exposure_count(tour: Work
     assert found.arms["n_immature"].tolist() == [1, 0]  # a4: the window ends on 11 March
     assert found.n_several_arms == 1
     # Control, ripe: a1 pays 10 at the instant of exposure, a2 20 at the very end of the window, a3 a second too late.
-    assert row(found, "paid", "control")[["n", "mean"]].tolist() == [3, pytest.approx(2 / 3)]
-    assert row(found, "revenue", "control")["mean"] == pytest.approx(30 / 3)
+    assert metric_row(found, "paid", "control")[["n", "mean"]].tolist() == [3, pytest.approx(2 / 3)]
+    assert metric_row(found, "revenue", "control")["mean"] == pytest.approx(30 / 3)
     # Tour: b1 pays 5 and 6 at one instant, b3 pays 3 and opens afterwards.
-    assert row(found, "payments", "tour")["mean"] == pytest.approx(3 / 2)
-    assert row(found, "worth", "tour")["mean"] == row(found, "revenue", "tour")["mean"] == pytest.approx(14 / 2)
-    assert row(found, "bought", "tour")["mean"] == pytest.approx(1 / 2)
+    assert metric_row(found, "payments", "tour")["mean"] == pytest.approx(3 / 2)
+    assert (
+        metric_row(found, "worth", "tour")["mean"]
+        == metric_row(found, "revenue", "tour")["mean"]
+        == pytest.approx(14 / 2)
+    )
+    assert metric_row(found, "bought", "tour")["mean"] == pytest.approx(1 / 2)
 
 
 def test_filters_segments_and_periods_narrow(tour: Workspace):
     metric = Metric("big", "proportion", event="pay", window_seconds=2 * DAY, filters=(Filter("value", "gte", 10),))
     everybody = experiments.analyze(tour, ExperimentQuery("tour", (metric,)))
-    assert [row(everybody, "big", arm)["mean"] for arm in ("control", "tour")] == [pytest.approx(2 / 3), 0]
+    assert [metric_row(everybody, "big", arm)["mean"] for arm in ("control", "tour")] == [pytest.approx(2 / 3), 0]
     some = Segment("some", user_ids=frozenset({"a1", "a3", "b1"}))
     assert experiments.analyze(tour, ExperimentQuery("tour", (metric,), segment=some)).arms["n"].tolist() == [2, 1]
     early = ExperimentQuery("tour", (metric,), period=Period("2026-03-01", "2026-03-02"))
@@ -106,9 +104,9 @@ def test_retention_counts_local_days_after_the_day_of_exposure():
         workspace,
         ExperimentQuery("tour", (Metric("d1", "retention", first_day=1), Metric("d2", "retention", first_day=2))),
     )
-    assert [row(found, "d1", arm)["mean"] for arm in ("control", "new")] == [0.5, 0.5]
-    assert [row(found, "d2", arm)["n"] for arm in ("control", "new")] == [0, 0]
-    assert math.isnan(row(found, "d2", "new")["mean"])
+    assert [metric_row(found, "d1", arm)["mean"] for arm in ("control", "new")] == [0.5, 0.5]
+    assert [metric_row(found, "d2", arm)["n"] for arm in ("control", "new")] == [0, 0]
+    assert math.isnan(metric_row(found, "d2", "new")["mean"])
 
 
 # A plain-Python oracle on random events -----------------------------------------------------------------------------
@@ -183,12 +181,14 @@ def test_sums_equal_the_oracle(seed: int):
     for metric in metrics:
         expected = oracle(events, exposures, metric, as_of)
         for arm, amounts in expected.items():
-            seen = row(found, metric.name, arm)
+            seen = metric_row(found, metric.name, arm)
             assert seen["n"] == len(amounts)
             assert seen["mean"] == pytest.approx(np.mean(amounts), abs=1e-12)
         control, treated = expected["control"], expected["x"]
         by_hand = experiments.compare(Aggregates.of_values(control), Aggregates.of_values(treated))
-        assert row(found, metric.name, "x")[["low", "high"]].tolist() == pytest.approx([by_hand.low, by_hand.high])
+        assert metric_row(found, metric.name, "x")[["low", "high"]].tolist() == pytest.approx(
+            [by_hand.low, by_hand.high]
+        )
     last = found.daily.groupby(["metric", "arm"], sort=False).last().reset_index()
     compared = found.metrics[~found.metrics["is_control"]]
     assert last["difference"].tolist() == pytest.approx(compared["difference"].tolist())
@@ -209,7 +209,7 @@ def test_cuped_uses_the_same_metric_from_before():
     plain = Metric("opens", "mean", event="open", window_seconds=7 * DAY)
     adjusted = Metric("opens_cuped", "mean", event="open", window_seconds=7 * DAY, lookback_seconds=5 * DAY)
     found = experiments.analyze(workspace, ExperimentQuery("tour", (plain, adjusted)))
-    wide, narrow = row(found, "opens", "new"), row(found, "opens_cuped", "new")
+    wide, narrow = metric_row(found, "opens", "new"), metric_row(found, "opens_cuped", "new")
     assert narrow["variance_kept"] < 0.4
     assert narrow["high"] - narrow["low"] < 0.7 * (wide["high"] - wide["low"])
     assert narrow["low"] < 1 < narrow["high"]
@@ -242,14 +242,14 @@ def test_cookie_cats(cats: Workspace):
     assert found.arms["arm"].tolist() == ["gate_30", "gate_40"]
     assert found.arms["n"].tolist() == [44_700, 45_489]
     assert found.srm_p_value == pytest.approx(0.0086, abs=5e-5)  # warns, does not block
-    week = row(found, "retention_7", "gate_40")
+    week = metric_row(found, "retention_7", "gate_40")
     assert week[["difference", "low", "high"]].tolist() == pytest.approx([-0.0082, -0.0133, -0.0031], abs=5e-5)
     assert week["p_value"] == pytest.approx(0.0016, abs=5e-5)
-    day = row(found, "retention_1", "gate_40")
+    day = metric_row(found, "retention_1", "gate_40")
     assert [round(100 * day[name], 2) for name in ("control_mean", "mean")] == [44.82, 44.23]
     assert day["p_value"] == pytest.approx(0.074, abs=5e-4)
     # One user with 49,854 rounds: cut off, the spread of the mean shrinks and the difference all but disappears.
-    raw, cut = row(found, "rounds", "gate_40"), row(found, "rounds_cut", "gate_40")
+    raw, cut = metric_row(found, "rounds", "gate_40"), metric_row(found, "rounds_cut", "gate_40")
     assert cut["cap"] < 2_000
     assert raw["high"] - raw["low"] > 1.5 * (cut["high"] - cut["low"])
     assert abs(cut["difference"]) < 0.2 < abs(raw["difference"])
@@ -281,139 +281,48 @@ def test_unit_sums_keep_their_digits_beside_a_large_mean():
     frame = pd.DataFrame({"user_id": list("wxyz"), "variant": ["a", "a", "b", "b"], "amount": values})
     workspace = Workspace.memory()
     add_unit_table(workspace, frame)
-    found = row(experiments.analyze(workspace, ExperimentQuery(1, (Metric("amount", "mean"),))), "amount", "b")
+    found = metric_row(experiments.analyze(workspace, ExperimentQuery(1, (Metric("amount", "mean"),))), "amount", "b")
     assert found["difference"] == pytest.approx(0.5)
     # s² = 0.03125 in each arm, standard error √(0.03125 / 2 × 2), t quantile at 2 degrees of freedom 4.30265
     assert found["high"] - found["difference"] == pytest.approx(4.302653 * math.sqrt(0.03125), rel=1e-6)
 
 
-# Verdicts -------------------------------------------------------------------------------------------------------------
-
-
-def verdict(counts: dict[str, tuple[int, int]], roles: dict[str, str] | None = None, **options) -> experiments.Verdict:
-    """Arms as name → (successes, n) of a column `won`; further 0/1 columns copy it under other roles."""
-    parts = [
-        pd.DataFrame({"user_id": "", "variant": arm, "won": np.arange(n) < successes})
-        for arm, (successes, n) in counts.items()
-    ]
-    frame = pd.concat(parts, ignore_index=True)
-    frame["user_id"] = frame.index.astype(str)
-    metrics = [Metric("won", "proportion", **options)]
-    for name, role in (roles or {}).items():
-        frame[name] = frame["won"]
-        metrics.append(Metric(name, "proportion", role=role, higher_is_better=False))
-    workspace = Workspace.memory()
-    add_unit_table(workspace, frame)
-    return experiments.analyze(workspace, ExperimentQuery(1, tuple(metrics))).verdict
-
-
-@pytest.mark.parametrize(
-    ("counts", "roles", "options", "expected"),
-    [
-        ({"control": (200, 1_000), "new": (260, 1_000)}, {}, {}, ("ship", "better")),
-        ({"control": (200, 1_000), "new": (140, 1_000)}, {}, {}, ("stop", "worse")),
-        ({"control": (200, 1_000), "new": (260, 1_000)}, {"churned": "guardrail"}, {}, ("stop", "guardrail")),
-        ({"control": (200, 1_000), "new": (260, 1_000)}, {"late": "decision"}, {}, ("stop", "mixed")),
-        ({"control": (200, 1_000), "new": (210, 1_000)}, {}, {}, ("keep_running", "too_small")),
-        ({"control": (200, 1_000), "new": (210, 1_000)}, {}, {"worthwhile": 0.1}, ("stop", "not_worthwhile")),
-        ({"control": (200, 1_000), "new": (240, 1_200)}, {}, {}, ("not_readable", "srm")),
-        ({"control": (0, 40), "new": (0, 40)}, {}, {}, ("keep_running", "too_small")),
-        ({"only": (20, 100)}, {}, {}, ("not_readable", "one_arm")),
-        ({"control": (20, 100), "new": (21, 100)}, {}, {"role": "reference"}, ("not_readable", "no_decision_metric")),
-    ],
-)  # fmt: skip
-def test_verdicts(counts, roles, options, expected):
-    found = verdict(counts, roles, **options)
-    assert (found.code, found.reason) == expected
-    for language in ("en", "zh"):
-        assert found.sentence(translator(language))
-
-
-def test_too_small_says_what_could_be_seen():
-    # (1.960 + 0.842) × √(0.20 × 0.80 / 1000 + 0.21 × 0.79 / 1000) = 5.1 pp
-    assert str(verdict({"control": (200, 1_000), "new": (210, 1_000)})) == (
-        "Too small to call: at 1,000 users in new only differences above 5.1 pp in won can be seen"
-    )
-
-
-def test_an_early_look_does_not_decide():
-    rows, exposed = [], []
-    for number in range(600):
-        user, treated = f"u{number}", number % 2
-        rows.append((user, "pay" if number // 2 % 20 < 6 + 2 * treated else "open", "2026-03-02"))
-        exposed.append((user, ("control", "new")[treated], "2026-03-01"))
-    workspace = workspace_of(rows, as_of="2026-03-04")
-    add_assignments(workspace, exposed)
+def test_the_effect_by_days_since_exposure(tour: Workspace):
     metric = Metric("paid", "proportion", event="pay", window_seconds=2 * DAY)
-    whole = experiments.analyze(workspace, ExperimentQuery("tour", (metric,)))
-    planned = experiments.analyze(workspace, ExperimentQuery("tour", (metric,), planned_n=5_000))
-    assert row(whole, "paid", "new")["p_value"] < 0.05
-    assert row(whole, "paid", "new")["always_low"] < 0
-    assert (whole.verdict.code, planned.verdict.code) == ("ship", "keep_running")
-    assert planned.verdict.reason == "early"
+    found = experiments.analyze(tour, ExperimentQuery("tour", (metric,)))
+    # Control: a1 pays at once, a2 at the very end of the second day. Tour: b1 and b3 pay within the first 24 hours.
+    assert found.ages[["arm", "day", "control_mean", "mean"]].to_numpy().tolist() == [
+        ["tour", 1, pytest.approx(1 / 3), 1.0], ["tour", 2, pytest.approx(2 / 3), 1.0],
+    ]  # fmt: skip
+    last = found.ages.iloc[-1]
+    assert last["difference"] == metric_row(found, "paid", "tour")["difference"]
 
 
-def test_holm_over_decisions_and_arms_but_not_over_the_rest():
-    source = np.random.default_rng(6)
-    frame = pd.DataFrame({"user_id": range(900), "variant": np.repeat(["a", "b", "c"], 300)})
-    for name in ("one", "two", "three", "four"):
-        frame[name] = source.random(900) < 0.3
-    workspace = Workspace.memory()
-    add_unit_table(workspace, frame.astype({"user_id": str}))
-    roles = {"one": "decision", "two": "decision", "three": "reference", "four": "guardrail"}
-    found = experiments.analyze(
-        workspace, ExperimentQuery(1, tuple(Metric(name, "proportion", role=role) for name, role in roles.items()))
-    ).metrics
-    compared = found[~found["is_control"]]
-    decisions = compared[compared["role"] == "decision"]
-    assert decisions["p_adjusted"].min() == pytest.approx(min(1, 4 * decisions["p_value"].min()))
-    guardrails = compared[compared["role"] == "guardrail"]
-    assert guardrails["p_adjusted"].tolist() == guardrails["p_value"].tolist()
-    assert found.groupby("metric")["p_best"].sum().tolist() == pytest.approx([1] * 4, abs=1e-4)
+def test_by_arm_shows_every_mean(tour: Workspace):
+    metrics = tuple(Metric(name, "mean", event="pay", window_seconds=days * DAY) for name, days in (("z", 2), ("a", 1)))
+    table = experiments.analyze(tour, ExperimentQuery("tour", metrics)).by_arm()
+    assert table.columns.tolist()[-2:] == ["z", "a"]
+    assert table["z"].tolist() == [pytest.approx(2 / 3), 1.5]
 
 
-# What is refused ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (lambda: Metric("m", "median"), "'median'.*proportion, mean, ratio"),
-        (lambda: Metric("m", "mean", role="boss"), "'boss'.*decision, reference, guardrail"),
-        (lambda: Metric("m", "mean", measure="sum"), "'sum'.*count or value"),
-        (lambda: Metric("m", "ratio"), "m.*denominator"),
-        (lambda: Metric("m", "proportion", winsorize=0.99), "m.*0.99"),
-        (lambda: Metric("m", "ratio", denominator="n", covariate="x"), "CUPED"),
-        (lambda: Metric("m", "retention", first_day=3, last_day=1), "3.*1"),
-        (lambda: ExperimentQuery("e", ()), "at least one metric"),
-        (lambda: ExperimentQuery("e", (Metric("m", "mean"), Metric("m", "mean"))), "Two metrics are called 'm'"),
-        (lambda: ExperimentQuery("e", (Metric("m", "mean"),), alpha=0.9), "0.9"),
-    ],
-)
-def test_bad_specs_say_what_would_work(build, message: str):
-    with pytest.raises(QueryError, match=message):
-        build()
-
-
-@pytest.mark.parametrize(
-    ("source", "metric", "options", "message"),
-    [
-        ("tuor", Metric("m", "proportion", event="pay", window_seconds=DAY), {}, "'tuor'.*tour"),
-        ("tour", Metric("m", "proportion", event="pya", window_seconds=DAY), {}, "'pya'.*pay"),
-        ("tour", Metric("m", "proportion", event="pay"), {}, "m.*window"),
-        ("tour", Metric("m", "retention"), {}, "m.*day"),
-        ("tour", Metric("m", "funnel", event="pay", window_seconds=DAY), {}, "m.*two events"),
-        ("tour", Metric("m", "mean", column="amount"), {}, "m.*unit table"),
-        ("tour", Metric("m", "mean", window_seconds=DAY), {"control": "contrl"}, "'contrl'.*control"),
-        ("tour", Metric("m", "mean", window_seconds=DAY), {"planned": {"control": 1}}, "control.*tour"),
-        ("units", Metric("amuont", "mean"), {}, "'amuont'.*amount"),
-        ("units", Metric("city", "mean"), {}, "'city'.*amount"),
-        ("units", Metric("amount", "proportion"), {}, "'amount'.*0 and 1"),
-        ("units", Metric("m", "mean", event="pay"), {}, "m.*events"),
-    ],
-)
-def test_bad_questions_say_what_would_work(tour: Workspace, source: str, metric: Metric, options: dict, message: str):
-    frame = pd.DataFrame({"user_id": ["1", "2"], "variant": ["a", "b"], "amount": [1.0, 2.0], "city": ["x", "y"]})
-    add_unit_table(tour, frame, "units", 9)
-    with pytest.raises(QueryError, match=message):
-        experiments.analyze(tour, ExperimentQuery(source, (metric,), **options))
+def test_sources_and_suggested_metrics(tour: Workspace):
+    frame = pd.DataFrame({"user_id": ["1", "2"], "variant": ["x", "y"], "won": [True, False], "spent": [1.5, 2]})
+    add_unit_table(tour, frame, "finished", 7)
+    known = experiments.sources(tour)
+    assert known[["source", "kind", "n_users"]].to_numpy().tolist() == [
+        ["tour", "assignments", 7],
+        [7, "unit_table", 2],
+    ]
+    chosen = experiments.unit_metrics(tour, 7, guardrails=("spent",))
+    assert [(metric.name, metric.kind, metric.role) for metric in chosen] == [
+        ("won", "proportion", "decision"), ("spent", "mean", "guardrail"),
+    ]  # fmt: skip
+    assert experiments.goal_event(tour) == "pay"
+    assert experiments.default_control(("B", "对照组", "A")) == "对照组"
+    assert experiments.window_days(tour, "tour") == 8  # the middle exposure lies 8.5 days before as-of
+    suggested = experiments.event_metrics(translator("en"), "pay", 2)
+    assert experiments.analyze(tour, ExperimentQuery("tour", suggested)).verdict.code in (
+        "keep_running",
+        "not_readable",
+    )
+    assert set(experiments.arm_users(tour, ExperimentQuery("tour", suggested), "tour")) == {"b1", "b3"}
