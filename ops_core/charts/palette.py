@@ -12,6 +12,7 @@ Badge = tuple[str, str]  # text, ground
 
 # Text on a coloured cell: white or the light theme's ink, whichever reads better.
 _ON_DARK, _ON_LIGHT = "#FFFFFF", "#141B24"
+_READABLE = 4.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +136,13 @@ def faded(color: str, opacity: float) -> str:
 
 
 def text_on(ground: str) -> str:
-    """White or ink, whichever contrasts more with a hex ground."""
-    return max((_ON_DARK, _ON_LIGHT), key=lambda ink: contrast(ink, ground))
+    """White or ink, whichever contrasts more with a hex ground; black on the few middle shades that carry neither."""
+    best = max((_ON_DARK, _ON_LIGHT), key=lambda ink: contrast(ink, ground))
+    return (
+        best
+        if contrast(best, ground) >= _READABLE
+        else max(("#000000", _ON_DARK), key=lambda ink: contrast(ink, ground))
+    )
 
 
 def contrast(one: str, other: str) -> float:

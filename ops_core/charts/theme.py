@@ -70,7 +70,7 @@ def figure(
         xaxis={**axis, "showline": True},
         yaxis={**axis, "showgrid": True, "gridcolor": palette.grid, "gridwidth": 1, "nticks": 5},
         # An explicit template: importing streamlit swaps plotly's default for one of placeholder colours.
-        template={"data": {}, "layout": {}},
+        template="none",
     )  # fmt: skip
     return go.Figure(layout=layout)
 
