@@ -103,12 +103,24 @@ def unit_metrics(
     return tuple(sorted(found, key=lambda metric: ("decision", "reference", "guardrail").index(metric.role)))
 
 
+def harm_events(workspace: Workspace) -> list[str]:
+    """Events that take money away, such as refunds: what a campaign should not bring about."""
+    by_value = metrics.event_values(workspace.store)
+    return by_value.loc[by_value["total"] < 0, "event"].tolist()
+
+
 def event_metrics(
-    t: Translator, goal: str, window_days: int, winsorize: float | None = None, cuped: bool = True
+    t: Translator,
+    goal: str,
+    window_days: int,
+    guardrails: Sequence[str] = (),
+    winsorize: float | None = None,
+    cuped: bool = True,
 ) -> tuple[Metric, ...]:
     """The usual metrics of an experiment on events: who reached the goal decides; how often, money and return tell why.
 
-    Names are in the reader's language. Amounts are adjusted by the same stretch before the exposure (`cuped`).
+    `guardrails` are events that more users should not do. Names are in the reader's language. Amounts are adjusted by
+    the same stretch before the exposure (`cuped`).
     """
     window = window_days * DAY_SECONDS
     lookback = window if cuped else None
@@ -126,5 +138,12 @@ def event_metrics(
         Metric(
             t("experiments.metric_back", n=window_days), "retention", first_day=1, last_day=window_days,
             role="reference",
+        ),
+        *(
+            Metric(
+                t("experiments.metric_goal", event=event, n=window_days), "proportion", event=event,
+                window_seconds=window, role="guardrail", higher_is_better=False,
+            )
+            for event in guardrails if event != goal
         ),
     )  # fmt: skip

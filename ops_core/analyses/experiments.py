@@ -20,12 +20,13 @@ from ops_core.analyses.experiment_sources import (
     default_control,
     event_metrics,
     goal_event,
+    harm_events,
     outcome_columns,
     sources,
     unit_metrics,
     window_days,
 )
-from ops_core.analyses.inference import Effect, Estimate, effect, p_of_harm, smallest_visible, srm
+from ops_core.analyses.inference import Effect, Estimate, effect, p_of_harm, smallest_visible, srm, users_needed
 from ops_core.analyses.readings import Reading, exposed_users, read
 from ops_core.analyses.sequential import always_valid, bets
 from ops_core.analyses.verdicts import Verdict, decide
@@ -37,7 +38,7 @@ from ops_core.workspace import Workspace
 
 __all__ = [
     "KINDS", "ROLES", "Aggregates", "Effect", "ExperimentQuery", "ExperimentResult", "Metric", "Verdict", "analyze",
-    "arm_names", "arm_users", "compare", "default_control", "event_metrics", "goal_event", "outcome_columns", "sources",
+    "arm_names", "arm_users", "compare", "default_control", "event_metrics", "goal_event", "harm_events", "outcome_columns", "sources",
     "unit_metrics", "window_days",
 ]  # fmt: skip
 
@@ -54,7 +55,8 @@ class ExperimentResult:
     `metrics`, one row per metric and arm, control first: metric, kind, role, higher_is_better, arm, is_control, n
     (users whose window has ended), mean, control_mean, difference (to control), low, high, relative, relative_low,
     relative_high, p_value (two-sided; guardrails one-sided for harm), p_adjusted, is_clear (p_adjusted below alpha),
-    always_low, always_high, smallest_visible, p_best (0–1), expected_loss, method, variance_kept (0–1, after CUPED),
+    always_low, always_high, smallest_visible, users_for_tenth (treated users needed to
+    see a tenth of the control's mean), p_best (0–1), expected_loss, method, variance_kept (0–1, after CUPED),
     n_missing, cap, largest (amount of a user), worthwhile. Comparisons are nan in the control's row and where an arm
     is empty or nothing varies; relative_* also where the control's mean cannot be told from 0.
 
@@ -166,7 +168,7 @@ def _metric_rows(query: ExperimentQuery, metric: Metric, reading: Reading, order
     effects = [effect(sums[0], other, 1 - query.alpha) for other in sums[1:]]
     control = effects[0].control if effects else Estimate(sums[0].n, sums[0].mean, math.nan)
     bet = bets([control, *(found.treatment for found in effects)], metric.higher_is_better)
-    compared = [{"n": sums[0].n, "mean": sums[0].mean, "control_mean": math.nan}]
+    compared = [{"n": sums[0].n, "mean": control.mean, "control_mean": math.nan}]
     compared += [_compared(query, metric, found) for found in effects]
     return [
         _row(metric, reading, arm)
@@ -179,7 +181,7 @@ def _metric_rows(query: ExperimentQuery, metric: Metric, reading: Reading, order
 def _row(metric: Metric, reading: Reading, arm: str) -> dict:
     unknown = dict.fromkeys(
         ("difference", "low", "high", "relative", "relative_low", "relative_high", "p_value", "always_low",
-         "always_high", "smallest_visible", "variance_kept"), math.nan,
+         "always_high", "smallest_visible", "users_for_tenth", "variance_kept"), math.nan,
     )  # fmt: skip
     cap = reading.caps.get(metric.name)
     return {
@@ -200,6 +202,7 @@ def _compared(query: ExperimentQuery, metric: Metric, found: Effect) -> dict:
         "p_value": p_of_harm(found, metric.higher_is_better) if is_guardrail else found.p_value,
         "always_low": always_low, "always_high": always_high,
         "smallest_visible": smallest_visible(found, query.alpha, query.power),
+        "users_for_tenth": users_needed(found, 0.1 * abs(found.control.mean), query.alpha, query.power),
         "method": found.method, "variance_kept": found.variance_kept,
     }  # fmt: skip
 

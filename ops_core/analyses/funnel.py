@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ops_core.analyses import funnel_tables as tables
+from ops_core.analyses.funnel_compare import FunnelComparison, compare
 from ops_core.engine import funnel as engine
 from ops_core.engine import selection
 from ops_core.engine.funnel_spec import (
@@ -39,7 +40,10 @@ from ops_core.model.segment import Segment
 from ops_core.model.time import dates_of
 from ops_core.workspace import Workspace
 
-__all__ = ["ALL", "NATURAL_DAY", "NONE", "OTHER", "Exclusion", "FunnelQuery", "FunnelResult", "Step", "analyze"]
+__all__ = [
+    "ALL", "NATURAL_DAY", "NONE", "OTHER", "Exclusion", "FunnelComparison", "FunnelQuery", "FunnelResult", "Step",
+    "analyze", "compare",
+]  # fmt: skip
 
 ALL, OTHER, NONE = tables.ALL, tables.OTHER, tables.NONE
 _ATTRIBUTIONS = ("first_touch", "last_touch")

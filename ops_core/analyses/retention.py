@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 
 from ops_core.engine import retention as engine
-from ops_core.engine.activity import ActivitySpec
+from ops_core.engine.activity import ActivitySpec, first_seen_days
 from ops_core.engine.cohorts import MODES, OTHER, EntrySpec
 from ops_core.engine.selection import user_ids
 from ops_core.errors import QueryError
 from ops_core.model.filters import Filter
-from ops_core.model.intervals import difference_of_shares, wilson
+from ops_core.model.intervals import wilson
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
 from ops_core.model.time import GRAINS, HOUR_US, TimeRules, dates_of
@@ -131,6 +131,18 @@ class RetentionResult:
         """The groups, largest first."""
         return list(self.means["group"].unique())
 
+    @property
+    def overall(self) -> pd.DataFrame:
+        """`cells` with the groups of each cohort added up."""
+        if len(self.groups) == 1:
+            return self.cells
+        keys = ["cohort", "offset", "offset_end", "ripe", "ripe_on"]
+        summed = self.cells.groupby(keys, as_index=False, dropna=False)[["users", "returned"]].sum()
+        returned = summed["returned"].where(summed["ripe"])
+        low, high = wilson(returned, summed["users"].where(summed["ripe"], 0))
+        share = returned / summed["users"].where(summed["users"] > 0)
+        return summed.assign(group=ALL, returned=returned, share=share, low=low, high=high)
+
     def users(self, cohort: object, offset: int, returned: bool = True) -> list[str]:
         """Ids of a cohort's users who did (or did not) return in the column that starts at an offset.
 
@@ -148,31 +160,6 @@ class RetentionResult:
             np.datetime64(at, "s")
         )
         return user_ids(self.workspace.store, entries.users[(entries.cohort == place) & (came_back == returned)])
-
-
-@dataclass(frozen=True)
-class CohortChange:
-    """The newest ripe cohort at one offset against all ripe ones before it, weighted; shares 0–1, Welch's interval."""
-
-    cohort: pd.Timestamp
-    offset: int
-    users: int
-    returned: int
-    share: float
-    low: float
-    high: float
-    earlier_cohorts: int
-    earlier_users: int
-    earlier_share: float
-    difference: float
-    difference_low: float
-    difference_high: float
-    p_value: float
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether the interval of the difference leaves out zero."""
-        return bool(self.difference_low > 0 or self.difference_high < 0)
 
 
 def analyze(workspace: Workspace, query: RetentionQuery) -> RetentionResult:
@@ -196,36 +183,6 @@ def analyze(workspace: Workspace, query: RetentionQuery) -> RetentionResult:
         means=means[["group", *means.columns[:-1]]].reset_index(drop=True),
         cohorts=_cohorts(workspace, query, counts, labels, times),
         workspace=workspace,
-    )
-
-
-def newest_change(result: RetentionResult, offset: int = 1, group: str | None = None) -> CohortChange | None:
-    """The newest ripe, non-empty cohort against those before it; `None` while there are fewer than two."""
-    cells = result.cells if group is None else result.cells[result.cells["group"] == group]
-    ripe = cells[(cells["offset"] == offset) & cells["ripe"]]
-    rows = ripe.groupby("cohort", as_index=False)[["users", "returned"]].sum()
-    rows = rows[rows["users"] > 0]
-    if len(rows) < 2:
-        return None
-    newest, earlier = rows.iloc[-1], rows.iloc[:-1]
-    users, returned = int(newest["users"]), int(newest["returned"])
-    low, high = wilson(returned, users)
-    found = difference_of_shares(returned, users, earlier["returned"].sum(), earlier["users"].sum())
-    return CohortChange(
-        cohort=newest["cohort"],
-        offset=offset,
-        users=users,
-        returned=returned,
-        share=returned / users,
-        low=float(low),
-        high=float(high),
-        earlier_cohorts=len(earlier),
-        earlier_users=int(earlier["users"].sum()),
-        earlier_share=float(earlier["returned"].sum() / earlier["users"].sum()),
-        difference=float(found.difference),
-        difference_low=float(found.low),
-        difference_high=float(found.high),
-        p_value=float(found.p_value),
     )
 
 
@@ -306,7 +263,6 @@ def _cohorts(
     rules = workspace.rules
     start_us, end_us = query.period.bounds(rules)
     begins, ends = engine.cohort_bounds_us(rules, counts.cohorts, query.grain)
-    first_us, _ = workspace.data_period().bounds(rules)
     n_groups = len(labels)
     is_partial = (begins < start_us) | (ends > min(end_us, workspace.as_of_us))
     return pd.DataFrame(
@@ -315,9 +271,17 @@ def _cohorts(
             "cohort": np.tile(times, n_groups),
             "users": counts.n_users.reshape(-1),
             "is_partial": np.tile(is_partial, n_groups),
-            "is_left_censored": np.tile((begins <= first_us) & (first_us < ends), n_groups),
+            "is_left_censored": np.tile(_holds_first_day(workspace, query, begins, ends), n_groups),
         }
     )
+
+
+def _holds_first_day(workspace: Workspace, query: RetentionQuery, begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Whether a bucket holds the first day of the data; with sign-ups known, only where someone's start is not."""
+    if query.mode == "first_seen" and not first_seen_days(workspace.store, query.segment)[2].any():
+        return np.zeros(len(begins), dtype=bool)
+    first_us, _ = workspace.data_period().bounds(workspace.rules)
+    return (begins <= first_us) & (first_us < ends)
 
 
 def _cohort_times(rules: TimeRules, grain: str, cohorts: np.ndarray) -> np.ndarray:
