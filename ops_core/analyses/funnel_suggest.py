@@ -48,9 +48,9 @@ def suggest(workspace: Workspace) -> tuple[str, ...]:
         way = [int(np.argmax(np.where(np.arange(len(before)) == goal, -1.0, before)))]
     n_users = (known.at_us != _NEVER).sum(axis=0)
     way = _falling(sorted(way, key=lambda event: _position(known, event, way)), n_users)
-    # Of events that nearly everybody did, those closer to the goal tell more.
-    surest = sorted(way, key=lambda event: (-round(before[event], 1), -way.index(event)))[: _MOST_STEPS - 1]
-    chosen = [event for event in way if event in surest]
+    # It starts with the most frequent of the events that nearly everybody does, and ends with the last steps.
+    start = max(range(len(way)), key=lambda place: (round(before[way[place]], 1), known.n_events[way[place]]))
+    chosen = [way[start], *way[start + 1 :][-(_MOST_STEPS - 2) :]]
     return tuple(known.names[event] for event in [*chosen, goal])
 
 
