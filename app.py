@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages import _import, batches, campaigns, segments
+from pages import _import, batches, campaigns, lifecycle, overview, retention, segments
 from ui import address, current, empty, failures, links, shell
 
 
@@ -24,7 +24,12 @@ class Room:
 
 
 CONTENTS = {
-    "explore": (Room("segments", segments.render),),
+    "review": (Room("overview", overview.render),),
+    "explore": (
+        Room("lifecycle", lifecycle.render),
+        Room("retention", retention.render),
+        Room("segments", segments.render),
+    ),
     "act": (Room("campaigns", campaigns.render, needs_events=False),),
     "data": (
         Room("import", _import.render, needs_events=False),

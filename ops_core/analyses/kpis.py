@@ -65,11 +65,12 @@ class KpiResult:
         relative for counts and money, absolute for shares; nan with too little history), n_history (earlier changes),
         is_unusual (bool). Values are nan where there is nothing to divide by, revenue without any value.
     `series`: week (first day) and one column per KPI, oldest first, the last row is the week shown.
-    `week`: first day of the week shown.
+    `week`: first day of the week shown. `n_users`: all known users of the segment.
     """
 
     query: KpiQuery
     week: dt.date
+    n_users: int
     tiles: pd.DataFrame
     series: pd.DataFrame
 
@@ -98,7 +99,8 @@ def analyze(workspace: Workspace, query: KpiQuery) -> KpiResult:
     values = {kpi: _ratio(*parts[kpi]) for kpi in KPIS}
     series = pd.DataFrame({"week": dates_of(rules.index_start_day(np.arange(first, end), "week")), **values})
     rows = [_tile(kpi, values[kpi], *parts[kpi]) for kpi in KPIS]
-    return KpiResult(query, date_of(int(rules.index_start_day(end - 1, "week"))), pd.DataFrame(rows), series)
+    week = date_of(int(rules.index_start_day(end - 1, "week")))
+    return KpiResult(query, week, counts.n_known, pd.DataFrame(rows), series)
 
 
 def _weeks(workspace: Workspace, query: KpiQuery) -> tuple[int, int]:

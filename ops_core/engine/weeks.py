@@ -20,7 +20,7 @@ class WeeklyCounts:
     `active`, `daily_active` (sum over the week's days), `new` (first seen in the week), `paying`: users; `revenue`: nan
     where no week has a value. `activated`, `returned`: of the users first seen in a week, those active on a second day
     (or with the activation event) within 7 days of which the first is the day they were first seen, and those active in
-    the week after. `is_left_censored`: some of the week's new users may be old ones.
+    the week after. `is_left_censored`: some of the week's new users may be old ones. `n_known`: all known users.
     """
 
     first: int
@@ -32,6 +32,7 @@ class WeeklyCounts:
     revenue: np.ndarray
     paying: np.ndarray
     is_left_censored: np.ndarray
+    n_known: int
 
 
 def weekly_counts(
@@ -66,6 +67,7 @@ def weekly_counts(
         revenue=revenue,
         paying=paying,
         is_left_censored=_per_week(week_of_seen[censored], first, n) > 0,
+        n_known=len(users),
     )
 
 

@@ -1,0 +1,239 @@
+"""Charts and sentences for the life cycle: growth accounting, stages now, moves between stages."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from ops_core.analyses.lifecycle import LifecycleResult
+from ops_core.analyses.stages import NOT_YET, STAGES, StagesResult
+from ops_core.charts.theme import (
+    LIGHT,
+    Palette,
+    faded,
+    figure,
+    number_column,
+    number_header,
+    reference,
+    row_name,
+)
+from ops_core.locale import Translator
+
+PARTS = ("returning", "resurrected", "new")  # bottom to top; newly dormant goes below zero
+_LOST = "newly_dormant"
+_MARGIN = 150
+
+
+def colors(palette: Palette) -> dict[str, str]:
+    """The colour of each part of the flow."""
+    return {
+        "new": palette.series(0),
+        "resurrected": palette.series(2),
+        "returning": palette.comp_soft,
+        _LOST: palette.series(1),
+    }
+
+
+def draw_flow(result: LifecycleResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
+    """Active users by where they come from, above zero; users newly dormant below. A running bucket is hatched."""
+    fig = figure(palette, height=320, hover="x")
+    fig.update_layout(barmode="relative", bargap=0.25, barcornerradius=1)
+    flow = result.flow
+    labels = [bucket_text(result, bucket, t) for bucket in flow["bucket"]]
+    hatched = ["/" if partial else "" for partial in flow["partial"]]
+    for part in (*PARTS, _LOST):
+        color = colors(palette)[part]
+        values = -flow[part].where(~flow["partial"]) if part == _LOST else flow[part]
+        edge = palette.comp if part == "returning" else color
+        fig.add_bar(
+            x=labels, y=values, name=t(f"lifecycle.{part}"),
+            marker={
+                "color": [faded(color, 0.35) if partial else color for partial in flow["partial"]],
+                "pattern": {"shape": hatched, "size": 5, "solidity": 0.3, "fgcolor": edge},
+                "line": {"width": 0},
+            },
+            customdata=[
+                _flow_hover(part, users, partial, t) for users, partial in zip(flow[part], flow["partial"], strict=True)
+            ],
+            hovertemplate="%{customdata}<extra></extra>",
+        )  # fmt: skip
+    reference(fig, palette, y=0, solid=True)
+    fig.update_xaxes(showline=False, tickvals=_spread(labels), type="category")
+    fig.update_yaxes(tickformat="~s", nticks=6)
+    if flow["partial"].any():
+        fig.add_annotation(
+            x=labels[-1], y=1, yref="paper", yanchor="bottom", xanchor="right", xshift=12, showarrow=False,
+            text=t("lifecycle.partial"), font={"color": palette.ink2},
+        )  # fmt: skip
+        fig.update_layout(margin={"t": 22})
+    return fig
+
+
+def draw_quick_ratio(result: LifecycleResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
+    """Users gained per user lost, complete buckets only; above 1 the base grows."""
+    rows = result.complete
+    rows = rows[~rows["left_censored"] & rows["quick_ratio"].notna()]
+    fig = figure(palette, height=260, right=46, hover="x")
+    labels = [bucket_text(result, bucket, t) for bucket in rows["bucket"]]
+    fig.add_scatter(
+        x=labels, y=rows["quick_ratio"], mode="lines+markers", line={"color": palette.accent, "width": 2},
+        marker={"size": 5, "color": palette.accent}, cliponaxis=False,
+        customdata=[
+            t("lifecycle.ratio_hover", ratio=t.number(row.quick_ratio, 2), gained=t.number(row.new + row.resurrected),
+              lost=t.number(row.newly_dormant))
+            for row in rows.itertuples()
+        ],
+        hovertemplate="%{customdata}<extra></extra>",
+    )  # fmt: skip
+    reference(fig, palette, y=1)
+    if len(rows):
+        fig.add_annotation(
+            x=labels[-1], y=rows["quick_ratio"].iloc[-1], text=f"<b>{t.number(rows['quick_ratio'].iloc[-1], 2)}</b>",
+            showarrow=False, xanchor="left", xshift=8, font={"color": palette.accent},
+        )  # fmt: skip
+    top = float(max(rows["quick_ratio"].max() if len(rows) else 1, 1.2))
+    fig.update_yaxes(range=[0, top * 1.12], nticks=4, tickformat=".1f")
+    fig.update_xaxes(tickvals=_spread(labels), type="category")
+    return fig
+
+
+def draw_stages(result: StagesResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
+    """Users per stage; the thin bar is a week before."""
+    rows = result.counts
+    fig = figure(palette, height=40 + 50 * len(rows), right=_MARGIN, top=24)
+    number_header(fig, palette, t("lifecycle.share"), inset=84)
+    number_header(fig, palette, t("lifecycle.change"))
+    for y, row in enumerate(rows.itertuples()):
+        name, note = t(f"lifecycle.stage_{row.stage}"), t(f"lifecycle.rule_{row.stage}", **_limits(result))
+        row_name(fig, palette, y, name, note, lift=0.36)
+        hover = t("lifecycle.stage_hover", stage=name, n=row.users, share=t.share(row.share))
+        fig.add_bar(
+            x=[row.share], y=[y], orientation="h", width=0.3, marker={"color": palette.accent},
+            hovertemplate=hover + "<extra></extra>",
+        )  # fmt: skip
+        fig.add_bar(
+            x=[row.share_before], y=[y + 0.25], orientation="h", width=0.1, marker={"color": palette.comp},
+            hovertemplate=t("lifecycle.stage_before_hover", stage=name, n=row.users_before) + "<extra></extra>",
+        )  # fmt: skip
+        number_column(fig, palette, [(y, f"{t.share(row.share)}")], inset=84, bold=True, color=palette.ink)
+        number_column(fig, palette, [(y, t.signed(row.users - row.users_before))])
+    fig.update_layout(barmode="overlay")
+    fig.update_xaxes(showline=False, showticklabels=False, range=[0, max(0.01, float(rows["share"].max())) * 1.02])
+    fig.update_yaxes(range=[len(rows) - 0.5, -0.6], showticklabels=False, showgrid=False)
+    return fig
+
+
+def draw_moves(result: StagesResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
+    """Everybody's way from the stage of a week ago (left) to that of now (right)."""
+    fig = figure(palette, height=340)
+    sources = [NOT_YET, *STAGES]
+    moves = result.transitions[result.transitions["users"] > 0]
+    alive = {"introduction": palette.heat(0.4), "growth": palette.heat(0.6), "maturity": palette.heat(0.9)}
+    tint = {**alive, NOT_YET: palette.series(2), "decline": palette.series(1), "churned": palette.comp}
+    stay = faded(palette.comp, 0.22)
+    fig.add_sankey(
+        arrangement="fixed",
+        node={
+            "label": [_short(name, t) for name in (*sources, *STAGES)],
+            "color": [tint[name] for name in (*sources, *STAGES)],
+            "pad": 14, "thickness": 10, "line": {"width": 0},
+            "hovertemplate": "%{label}: %{value:,.0f}<extra></extra>",
+        },
+        link={
+            "source": [sources.index(name) for name in moves["from_stage"]],
+            "target": [len(sources) + STAGES.index(name) for name in moves["to_stage"]],
+            "value": moves["users"].tolist(),
+            "color": [
+                stay if row.from_stage == row.to_stage else faded(tint[row.to_stage], 0.55)
+                for row in moves.itertuples()
+            ],
+            "customdata": [
+                t("lifecycle.move_hover", before=_short(row.from_stage, t), now=_short(row.to_stage, t), n=row.users)
+                for row in moves.itertuples()
+            ],
+            "hovertemplate": "%{customdata}<extra></extra>",
+        },
+        textfont={"color": palette.ink, "size": 12},
+    )  # fmt: skip
+    return fig
+
+
+def headline(result: LifecycleResult, t: Translator) -> str:
+    """Whether the base grew in the last complete bucket, and from what; counts, so nothing to estimate."""
+    rows = result.complete
+    unit = t(f"lifecycle.last_{result.query.grain}")
+    if len(rows) < 2 or rows["left_censored"].iloc[-1]:
+        return t("lifecycle.headline_first", unit=unit)
+    last, before = rows.iloc[-1], rows.iloc[-2]
+    gained, lost, change = last["new"] + last["resurrected"], last["newly_dormant"], last["active"] - before["active"]
+    key = "headline_up" if change > 0 else "headline_down" if change < 0 else "headline_flat"
+    return t(
+        f"lifecycle.{key}", unit=unit, active=t.number(last["active"]), change=t.number(abs(change)),
+        gained=t.number(gained), lost=t.number(lost),
+    )  # fmt: skip
+
+
+def paragraph(result: LifecycleResult, t: Translator) -> str:
+    """The parts of the last complete bucket."""
+    rows = result.complete
+    if len(rows) < 2:
+        return ""
+    last = rows.iloc[-1]
+    return t(
+        "lifecycle.paragraph", bucket=bucket_text(result, last["bucket"], t), new=t.number(last["new"]),
+        returning=t.number(last["returning"]), resurrected=t.number(last["resurrected"]),
+        lost=t.number(last["newly_dormant"]), stock=t.number(last["dormant_stock"]),
+        ratio=t.number(last["quick_ratio"], 2),
+    )  # fmt: skip
+
+
+def stages_title(result: StagesResult, t: Translator) -> str:
+    """How many users are alive, and the largest move between stages in the last week."""
+    counts = result.counts.set_index("stage")
+    alive = int(counts.loc[["introduction", "growth", "maturity"], "users"].sum())
+    return t("lifecycle.stages_title", n=alive, share=t.share(alive / result.n_users))
+
+
+def moves_title(result: StagesResult, t: Translator) -> str:
+    """The largest move from one stage to another in a week."""
+    moves = result.transitions
+    moved = moves[(moves["from_stage"] != moves["to_stage"]) & (moves["from_stage"] != NOT_YET)]
+    if not moved["users"].sum():
+        return t("lifecycle.moves_none")
+    top = moved.loc[moved["users"].idxmax()]
+    names = {"before": _short(top["from_stage"], t), "now": _short(top["to_stage"], t)}
+    return t("lifecycle.moves_title", n=int(top["users"]), **names)
+
+
+def bucket_text(result: LifecycleResult, bucket: pd.Timestamp, t: Translator) -> str:
+    """A bucket's name: its first day, month, quarter."""
+    day = pd.Timestamp(bucket)
+    if result.query.grain == "month":
+        return t.month(day.date())
+    if result.query.grain == "quarter":
+        return t("retention.quarter", quarter=(day.month - 1) // 3 + 1, year=day.year)
+    years = result.flow["bucket"].dt.year.nunique()
+    return t.date(day.date(), year=years > 1)
+
+
+def _short(stage: str, t: Translator) -> str:
+    return t(f"lifecycle.stage_{stage}")
+
+
+def _limits(result: StagesResult) -> dict[str, object]:
+    rules = result.rules
+    return {
+        "introduction": rules.introduction_days, "active": rules.active_days, "churn": rules.churn_days,
+        "recent": rules.recent_days, "many": rules.mature_active_days,
+    }  # fmt: skip
+
+
+def _flow_hover(part: str, users: int, partial: bool, t: Translator) -> str:
+    text = t(f"lifecycle.{part}") + " " + t.number(users)
+    return text + " " + t("lifecycle.partial_short") if partial else text
+
+
+def _spread(labels: list[str]) -> list[str]:
+    """At most five labels, the last among them."""
+    step = max(1, -(-len(labels) // 5))
+    return labels[::-1][::step][::-1]

@@ -1,0 +1,251 @@
+"""Charts of retention: the heat map of cohorts, curves by group, one column cohort by cohort."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from ops_core.analyses.cohort_change import newest_change
+from ops_core.analyses.retention import RetentionResult
+from ops_core.charts.retention_words import (
+    cohort_text,
+    column_labels,
+    first_offset,
+    group_text,
+    shown,
+    shown_offsets,
+)
+from ops_core.charts.theme import (
+    LIGHT,
+    MARKERS,
+    Palette,
+    band,
+    end_label,
+    figure,
+    frame_cell,
+    interval,
+    reference,
+    text_on,
+)
+from ops_core.locale import Translator
+
+_ROW = 27  # pixels per cohort
+_LEFT = 128  # pixels for cohort and size
+_FEET = 2.3  # rows below the rule: mean and eligible users
+
+
+def draw(result: RetentionResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
+    """A row per cohort, a column per period since; the weighted mean and its users below the rule."""
+    cells = shown(result)
+    cohorts, columns = sorted(cells["cohort"].unique()), sorted(cells["offset"].unique())
+    n = len(cohorts)
+    fig = figure(palette, height=round(_ROW * (n + _FEET + 0.4)) + 40, left=_LEFT, top=30)
+    fig.update_xaxes(
+        tickvals=list(range(len(columns))), ticktext=column_labels(result, columns, t), side="top", showline=False,
+        range=[-0.5, len(columns) - 0.5],
+    )  # fmt: skip
+    fig.update_yaxes(range=[n + _FEET - 0.2, -0.5], showticklabels=False, showgrid=False)
+    table = cells.assign(
+        x=cells["offset"].map({offset: place for place, offset in enumerate(columns)}),
+        y=cells["cohort"].map({cohort: place for place, cohort in enumerate(cohorts)}),
+    )
+    ripe = table[table["share"].notna()]
+    top = float(ripe["share"].max()) if len(ripe) and ripe["share"].max() > 0 else 1.0
+    _cells(fig, result, table, top, t, palette)
+    sizes = table.groupby("cohort")["users"].first()
+    for y, cohort in enumerate(cohorts):
+        _left(fig, y, cohort_text(result, cohort, t), palette.ink, 0)
+        _left(fig, y, t("retention.people", n=int(sizes[cohort])), palette.ink2, _LEFT - 10)
+    _feet(fig, result, columns, n, t, palette)
+    _blank_notes(fig, table, n, len(columns), t, palette)
+    found = newest_change(result, first_offset(result))
+    if found is not None and found.cohort in cohorts:
+        frame_cell(fig, palette, 0, cohorts.index(found.cohort))
+    return fig
+
+
+def draw_curves(result: RetentionResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
+    """Weighted mean per period since, one line per group, with Wilson bands."""
+    fig = figure(palette, height=300, right=126, hover="x")
+    columns = shown_offsets(result)
+    ends: list[tuple[float, int]] = []
+    for place, group in enumerate(result.groups[:6]):
+        rows = result.means[(result.means["group"] == group) & (result.means["eligible"] > 0)]
+        rows = rows[rows["offset"].isin(columns)]
+        if rows.empty:
+            continue
+        color = palette.series(place)
+        x = [columns.index(offset) for offset in rows["offset"]]
+        band(fig, x, rows["low"].tolist(), rows["high"].tolist(), color)
+        name = group_text(group, t)
+        fig.add_scatter(
+            x=x, y=rows["share"], mode="lines+markers", line={"color": color, "width": 2}, cliponaxis=False,
+            marker={"size": 5, "symbol": MARKERS[min(place, len(MARKERS) - 1)], "color": color}, name=name,
+            customdata=[
+                t("retention.curve_hover", group=name, share=t.share(row.share), low=t.share(row.low),
+                  high=t.share(row.high), n=int(row.eligible))
+                for row in rows.itertuples()
+            ],
+            hovertemplate="%{customdata}<extra></extra>",
+        )  # fmt: skip
+        ends.append((float(rows["share"].iloc[-1]), place))
+        text = f"<b>{_safe(name)}</b> {t.share(rows['share'].iloc[-1])}"
+        end_label(fig, palette, x[-1], float(rows["share"].iloc[-1]), text, color=color)
+    _spread_labels(fig, [share for share, _ in ends])
+    _percent_axis(fig)
+    labels = column_labels(result, columns, t)
+    step = max(1, -(-len(columns) // 4))
+    fig.update_xaxes(tickvals=list(range(0, len(columns), step)), ticktext=labels[::step])
+    return fig
+
+
+def draw_cohorts(result: RetentionResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
+    """The first column, cohort by cohort, with intervals; the dotted line is the weighted mean of the earlier ones."""
+    offset = first_offset(result)
+    rows = result.overall
+    rows = rows[(rows["offset"] == offset) & rows["ripe"] & (rows["users"] > 0)].sort_values("cohort")
+    found = newest_change(result, offset)
+    fig = figure(palette, height=300, right=12)
+    for x, row in enumerate(rows.itertuples()):
+        newest = found is not None and row.cohort == found.cohort
+        color = palette.change(found.difference, "up", found.is_clear) if newest else palette.comp
+        hover = t(
+            "retention.cohort_hover", cohort=cohort_text(result, row.cohort, t), share=t.share(row.share),
+            low=t.share(row.low), high=t.share(row.high), returned=t.number(row.returned), users=t.number(row.users),
+        )  # fmt: skip
+        interval(fig, palette, x, row.share, row.low, row.high, color=color, vertical=True, size=8, hover=hover)
+        if newest:
+            arrow = ("▲ " if found.difference > 0 else "▼ ") if found.is_clear else ""
+            fig.add_annotation(
+                x=x, y=row.high, text=f"<b>{arrow}{t.share(row.share)}</b>", showarrow=False, yshift=10,
+                font={"color": color}, xanchor="right" if x > 1 else "center", xshift=8 if x > 1 else 0,
+            )  # fmt: skip
+    if found is not None:
+        reference(fig, palette, y=found.earlier_share)
+    low = min([*rows["low"], found.earlier_share if found else 1.0], default=0.0)
+    high = max(rows["high"], default=1.0)
+    room = 0.12 * (high - low or 0.1)
+    fig.update_yaxes(tickformat=".0%", nticks=4, range=[max(0.0, low - room), high + 1.6 * room])
+    places = _few(len(rows))
+    fig.update_xaxes(
+        tickvals=places, ticktext=[cohort_text(result, rows["cohort"].iloc[i], t) for i in places],
+        range=[-0.6, max(len(rows), 1) - 0.4],
+    )  # fmt: skip
+    return fig
+
+
+def table(result: RetentionResult, t: Translator) -> pd.DataFrame:
+    """What the heat map shows, one row per cohort, and the mean as the last row; shares 0–1."""
+    cells = shown(result)
+    columns = sorted(cells["offset"].unique())
+    wide = cells.pivot_table(index="cohort", columns="offset", values="share", dropna=False)
+    wide = wide.reindex(index=sorted(cells["cohort"].unique()), columns=columns)
+    wide.columns = column_labels(result, columns, t)
+    wide.insert(0, t("retention.users"), cells.groupby("cohort")["users"].first())
+    wide.insert(0, t("retention.cohort"), [cohort_text(result, cohort, t) for cohort in wide.index])
+    mean = result.mean[result.mean["offset"].isin(columns)]
+    last = [t("retention.mean"), int(wide[t("retention.users")].sum()), *mean["share"]]
+    return pd.concat([wide, pd.DataFrame([last], columns=wide.columns)], ignore_index=True)
+
+
+# Pieces ------------------------------------------------------------------------------------------------------------
+
+
+def _cells(
+    fig: go.Figure, result: RetentionResult, table: pd.DataFrame, top: float, t: Translator, palette: Palette
+) -> None:
+    ripe = table[table["share"].notna()]
+    grid = np.full((int(table["y"].max()) + 1, int(table["x"].max()) + 1), np.nan)
+    words = np.full(grid.shape, "", dtype=object)
+    grid[ripe["y"], ripe["x"]] = ripe["share"]
+    words[ripe["y"], ripe["x"]] = [
+        t(
+            "retention.cell_hover",
+            cohort=cohort_text(result, row.cohort, t),
+            share=t.share(row.share),
+            returned=t.number(row.returned),
+            users=t.number(row.users),
+            interval=t.interval(t.share(row.low), t.share(row.high)),
+        )
+        for row in ripe.itertuples()
+    ]
+    colors = [[place / (len(palette.sequential) - 1), color] for place, color in enumerate(palette.sequential)]
+    fig.add_heatmap(
+        z=grid, zmin=0, zmax=top, colorscale=colors, showscale=False, xgap=2, ygap=2, hoverongaps=False,
+        customdata=words, hovertemplate="%{customdata}<extra></extra>",
+    )  # fmt: skip
+    fig.add_scatter(
+        x=ripe["x"], y=ripe["y"], mode="text", text=[t.number(share * 100, 1) for share in ripe["share"]],
+        textfont={"color": [text_on(palette.heat(share / top)) for share in ripe["share"]]}, hoverinfo="skip",
+    )  # fmt: skip
+
+
+def _feet(fig: go.Figure, result: RetentionResult, columns: list[int], n: int, t: Translator, palette: Palette) -> None:
+    """Below a rule: the weighted mean in bold, and how many users it is over."""
+    mean = result.mean.set_index("offset")
+    fig.add_shape(
+        type="line", xref="paper", x0=0, x1=1, xsizemode="scaled", y0=n - 0.15, y1=n - 0.15,
+        line={"color": palette.axis, "width": 1},
+    )  # fmt: skip
+    _left(fig, n + 0.45, f"<b>{t('retention.mean')}</b>", palette.ink, 0)
+    _left(fig, n + 1.3, t("retention.eligible"), palette.ink2, 0)
+    for x, offset in enumerate(columns):
+        share, eligible = mean["share"][offset], mean["eligible"][offset]
+        for y, text, color in (
+            (n + 0.45, f"<b>{t.number(share * 100, 1)}</b>" if share == share else "—", palette.ink),
+            (n + 1.3, t.number(eligible), palette.ink2),
+        ):
+            fig.add_annotation(x=x, y=y, text=text, showarrow=False, font={"color": color})
+
+
+def _blank_notes(fig: go.Figure, table: pd.DataFrame, n: int, n_columns: int, t: Translator, palette: Palette) -> None:
+    """Why cells are blank, once; and when the first cell of a row without any will count."""
+    blank = table[~table["ripe"]]
+    waiting = blank[(blank["x"] == 0)].sort_values("y")
+    for row in waiting.head(1).itertuples():
+        fig.add_annotation(
+            x=-0.42, y=row.y, xanchor="left", showarrow=False, font={"color": palette.ink2},
+            text=t("retention.ripe_on", date=t.date(pd.Timestamp(row.ripe_on).date())),
+        )  # fmt: skip
+    if n_columns >= 5 and len(blank) > 6:
+        fig.add_annotation(
+            x=n_columns - 0.6, y=max(0.0, n - 2.5), xanchor="right", showarrow=False, font={"color": palette.ink2},
+            text=t("retention.blank_note"),
+        )  # fmt: skip
+
+
+def _left(fig: go.Figure, y: float, text: str, color: str, right_edge: int) -> None:
+    """Text in the left margin: from its left edge, or right-aligned to `right_edge` pixels from there."""
+    fig.add_annotation(
+        x=0, xref="paper", y=y, text=text, showarrow=False, font={"color": color},
+        xanchor="right" if right_edge else "left", xshift=right_edge - _LEFT if right_edge else -_LEFT,
+    )  # fmt: skip
+
+
+def _percent_axis(fig: go.Figure) -> None:
+    fig.update_yaxes(tickformat=".0%", rangemode="tozero", nticks=5)
+
+
+def _spread_labels(fig: go.Figure, shares: list[float]) -> None:
+    """Move end labels apart that would touch: about 5 % of the axis is one line of text."""
+    if len(shares) < 2:
+        return
+    line = 0.062 * max(shares)
+    order = sorted(range(len(shares)), key=lambda place: shares[place])
+    floor = -1.0
+    for place in order:
+        wanted = max(shares[place], floor + line)
+        fig.layout.annotations[place].update(y=wanted)
+        floor = wanted
+
+
+def _few(n: int) -> list[int]:
+    """At most four places for labels, the first and the last among them."""
+    if n <= 4:
+        return list(range(n))
+    return [round(i * (n - 1) / 3) for i in range(4)]
+
+
+def _safe(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,134 @@
+"""Sentences and names for retention: what the interval supports, in the reader's language."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pandas as pd
+
+from ops_core.analyses.cohort_change import newest_change
+from ops_core.analyses.retention import ALL, NO_VALUE, OTHER_VALUES, RetentionResult
+from ops_core.locale import Translator
+
+
+def headline(result: RetentionResult, t: Translator) -> str:
+    """The newest cohort against the earlier ones, as far as the interval goes."""
+    offset = first_offset(result)
+    found = newest_change(result, offset)
+    named = {"column": column_name(result, offset, t), "who": who(result, t)}
+    if found is None:
+        mean = result.mean[result.mean["offset"] == offset].iloc[0]
+        if not mean["eligible"]:
+            return t("retention.headline_unripe", **named)
+        return t("retention.headline_mean", share=t.share(mean["share"]), **named)
+    numbers = {
+        "share": t.share(found.share), "earlier": t.share(found.earlier_share),
+        "cohorts": t.number(found.earlier_cohorts),
+    }  # fmt: skip
+    if not found.is_clear:
+        return t("retention.headline_same", **named, **numbers)
+    return t("retention.headline_higher" if found.difference > 0 else "retention.headline_lower", **named, **numbers)
+
+
+def paragraph(result: RetentionResult, t: Translator) -> str:
+    """The numbers behind the headline, and what is not yet known."""
+    offset = first_offset(result)
+    found = newest_change(result, offset)
+    if found is None:
+        return t("retention.paragraph_unripe", date=_date(result, result.cells["ripe_on"].min(), t))
+    text = t(
+        "retention.paragraph",
+        cohort=cohort_text(result, found.cohort, t), users=t.number(found.users), returned=t.number(found.returned),
+        column=column_name(result, offset, t), share=t.share(found.share),
+        interval=t.interval(t.share(found.low), t.share(found.high)), difference=t.points(found.difference),
+        range=t.interval(t.points(found.difference_low), t.points(found.difference_high)),
+        cohorts=t.number(found.earlier_cohorts), earlier=t.share(found.earlier_share),
+    )  # fmt: skip
+    newest = result.overall[(result.overall["cohort"] == found.cohort) & ~result.overall["ripe"]]
+    if newest.empty:
+        return text
+    later = newest.sort_values("offset").iloc[min(2, len(newest) - 1)]
+    return text + t(
+        "retention.paragraph_next", column=column_name(result, int(later["offset"]), t),
+        date=_date(result, later["ripe_on"], t),
+    )  # fmt: skip
+
+
+def shown(result: RetentionResult) -> pd.DataFrame:
+    """The cells on screen: cohorts with users, columns from the first one after the start that any cohort reached."""
+    cells = result.overall
+    has_users = cells.groupby("cohort")["users"].transform("sum") > 0
+    kept = cells[has_users & cells["offset"].isin(shown_offsets(result))]
+    return kept if len(kept) else cells
+
+
+def first_offset(result: RetentionResult) -> int:
+    """The column that headlines speak of: the first one after the start."""
+    return shown_offsets(result)[0]
+
+
+def shown_offsets(result: RetentionResult) -> list[int]:
+    """Columns after the start that at least one cohort has reached."""
+    offsets = sorted(int(offset) for offset in result.mean["offset"])
+    after = offsets if result.query.measure == "bracket" else [one for one in offsets if one > 0]
+    reached = set(result.mean.loc[result.mean["eligible"] > 0, "offset"])
+    return [one for one in after if one in reached] or after[:1]
+
+
+def cohort_text(result: RetentionResult, cohort: pd.Timestamp, t: Translator) -> str:
+    """A cohort's name: the first day of its bucket, the month, the quarter, the hour."""
+    grain = result.query.grain
+    moment = pd.Timestamp(cohort)
+    if grain == "month":
+        return t.month(moment.date())
+    if grain == "quarter":
+        return t("retention.quarter", quarter=(moment.month - 1) // 3 + 1, year=moment.year)
+    if grain == "hour":
+        return f"{t.date(moment.date())} {moment:%H:%M}"
+    return t.date(moment.date())
+
+
+def column_labels(result: RetentionResult, columns: list[int], t: Translator) -> list[str]:
+    """Headings of the columns."""
+    ends = result.mean.set_index("offset")["offset_end"]
+    if result.query.measure != "bracket":
+        return [t(f"retention.col_{result.query.grain}", k=offset) for offset in columns]
+    return [t("retention.col_bracket", first=offset, last=int(ends[offset])) for offset in columns]
+
+
+def column_name(result: RetentionResult, offset: int, t: Translator) -> str:
+    """A column in a sentence: next-week retention, retention in week 4, …"""
+    query = result.query
+    if query.measure == "bracket":
+        last = int(result.mean.set_index("offset")["offset_end"][offset])
+        return t(f"retention.in_bracket_{query.grain}", first=offset, last=last)
+    if query.measure == "on_or_after":
+        return t(f"retention.from_{query.grain}", k=offset)
+    if query.measure == "on" and offset == 1:
+        return t(f"retention.next_{query.grain}")
+    return t(f"retention.in_{query.grain}", k=offset)
+
+
+def who(result: RetentionResult, t: Translator) -> str:
+    """Who the cohorts are, in a headline."""
+    query = result.query
+    if query.mode == "recurring":
+        return t("retention.who_recurring")
+    return t("retention.who_new") if query.cohort_event is None else t("retention.who_first")
+
+
+def group_text(group: str, t: Translator) -> str:
+    """A group's name; a property's values stand as they are."""
+    named = {ALL: "retention.mean", NO_VALUE: "retention.no_value", OTHER_VALUES: "retention.other"}
+    return t(named[group]) if group in named else group
+
+
+def _date(result: RetentionResult, day: pd.Timestamp, t: Translator) -> str:
+    moment: dt.date = pd.Timestamp(day).date()
+    return t.date(moment, year=result.query.grain in ("month", "quarter"))
+
+
+def has_censored(result: RetentionResult) -> bool:
+    """Whether a row on screen mixes old users with new ones."""
+    censored = result.cohorts[result.cohorts["is_left_censored"] & (result.cohorts["users"] > 0)]
+    return result.query.mode != "recurring" and not censored.empty

@@ -1,0 +1,57 @@
+"""Life cycle: who comes, who stays, who goes?"""
+
+from __future__ import annotations
+
+import ui
+from ops_core.analyses import lifecycle, stickiness
+from ops_core.charts import lifecycle as charts
+from ops_core.charts import stickiness as sticky
+from ui import lifecycle_controls as controls
+
+
+def render() -> None:
+    """Draw the page."""
+    view = ui.view()
+    t, palette, workspace = view.t, view.palette, view.workspace
+    ui.page_head(t("shell.page_lifecycle"), t("lifecycle.question"))
+    with ui.controls():
+        query = controls.query(view)
+        limits = controls.rules(view)
+    flow = ui.cached(lifecycle.analyze, workspace, query)
+    now = controls.stages(view, limits)
+    ui.answer(charts.headline(flow, t), charts.paragraph(flow, t))
+    ui.panel(
+        t("lifecycle.flow_title"),
+        t("lifecycle.flow_subtitle", unit=t(f"lifecycle.flow_unit_{query.grain}"), legend=controls.legend(t, palette)),
+        charts.draw_flow(flow, t, palette), flow.flow, name="lifecycle_flow", columns=controls.flow_columns(t),
+    )  # fmt: skip
+    stages, stage_columns = controls.stage_table(now, t)
+    moves, move_columns = controls.moves_table(now, t)
+    with ui.panels():
+        ui.panel(
+            charts.stages_title(now, t), t("lifecycle.stages_subtitle", date=controls.last_day(now, t)),
+            charts.draw_stages(now, t, palette), stages, name="lifecycle_stages", columns=stage_columns,
+        )  # fmt: skip
+        ui.panel(
+            charts.moves_title(now, t), t("lifecycle.moves_subtitle"),
+            charts.draw_moves(now, t, palette), moves, name="lifecycle_moves", columns=move_columns,
+        )  # fmt: skip
+        ui.panel(
+            t("lifecycle.ratio_title"), t("lifecycle.ratio_subtitle"),
+            charts.draw_quick_ratio(flow, t, palette), name="lifecycle_ratio",
+        )  # fmt: skip
+        often = ui.cached(stickiness.analyze, workspace, controls.frequency(view))
+        ui.panel(
+            sticky.title(often, t),
+            t("lifecycle.sticky_subtitle", n=often.n_active, days=controls.days_text(often, t)),
+            sticky.draw(often, t, palette), often.counts, name="lifecycle_stickiness",
+            columns=controls.sticky_columns(t),
+        )  # fmt: skip
+    controls.members(now, view)
+    ui.definition(t("lifecycle.definition", zone=workspace.rules.zone))
+
+
+if __name__ == "__main__":
+    from app import main
+
+    main()

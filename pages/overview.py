@@ -1,0 +1,38 @@
+"""Overview: how did last week go?"""
+
+from __future__ import annotations
+
+import ui
+from ops_core.analyses import kpis, lifecycle
+from ops_core.charts import lifecycle as flow_charts
+from ops_core.charts import overview as charts
+from ui import lifecycle_controls, overview_controls
+from ui.tiles import tiles
+
+
+def render() -> None:
+    """Draw the page."""
+    view = ui.view()
+    t, palette, workspace = view.t, view.palette, view.workspace
+    ui.page_head(t("shell.page_overview"), t("overview.question"))
+    week = ui.cached(kpis.analyze, workspace, overview_controls.query(view))
+    ui.answer(charts.headline(week, t), charts.paragraph(week, t))
+    tiles(charts.tiles(week, t))
+    query = lifecycle.LifecycleQuery(lifecycle_controls.history(view, "week"), "week", segment=view.segment)
+    flow = ui.cached(lifecycle.analyze, workspace, query)
+    with ui.panels():
+        ui.panel(
+            flow_charts.headline(flow, t),
+            t("overview.flow_subtitle", legend=lifecycle_controls.legend(t, palette)),
+            flow_charts.draw_flow(flow, t, palette), flow.flow, name="overview_flow",
+            columns=lifecycle_controls.flow_columns(t),
+        )  # fmt: skip
+        overview_controls.figures(week, view)
+    overview_controls.health(week, view)
+    ui.definition(t("overview.definition", zone=workspace.rules.zone))
+
+
+if __name__ == "__main__":
+    from app import main
+
+    main()
