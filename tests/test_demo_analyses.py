@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import zoneinfo
 
+import pandas as pd
 import pytest
 
 from ops_core import Period, Workspace
-from ops_core.analyses import experiments, retention
+from ops_core.analyses import experiments, funnel, retention
 from ops_core.demo import TRUTHS, word
-from ops_core.demo.truths import EVENTS, PASSIVE_EVENTS
+from ops_core.demo.truths import EVENTS, PASSIVE_EVENTS, PLATFORMS
 
 
 def test_it_is_loaded_whole(demo_workspace: Workspace):
@@ -47,3 +48,23 @@ def test_next_day_return(demo_workspace: Workspace, with_tour: bool):
     next_day = retention.analyze(demo_workspace, query).mean.set_index("offset").loc[1]
     truth = TRUTHS.next_day_return_with_tour if with_tour else TRUTHS.next_day_return
     assert next_day["low"] <= truth <= next_day["high"]
+
+
+def test_the_incident_shows_on_one_platform_only(demo_workspace: Workspace):
+    def paid_within_a_day(start: dt.date, end: dt.date) -> pd.DataFrame:
+        query = funnel.FunnelQuery(("submit_order", "pay"), Period(start, end), 86_400, breakdown="user.platform")
+        steps = funnel.analyze(demo_workspace, query).steps
+        return steps[steps["name"] == "pay"].set_index("group")
+
+    weeks = dt.timedelta(days=14)
+    before = paid_within_a_day(TRUTHS.incident_start - weeks, TRUTHS.incident_start)
+    during = paid_within_a_day(TRUTHS.incident_start, TRUTHS.incident_end)
+    hit = word("en", "platform", TRUTHS.incident_platform)
+    fallen = [
+        platform for platform in PLATFORMS if during.share_high[label(platform)] < before.share_low[label(platform)]
+    ]
+    assert [label(platform) for platform in fallen] == [hit]
+
+
+def label(platform: str) -> str:
+    return word("en", "platform", platform)
