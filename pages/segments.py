@@ -20,7 +20,7 @@ def render() -> None:
             ui.note(t("segments.saved_none"))
             return
         result = asked.compared(view, by)
-    asked.answer_of(result, view)
+    asked.answer_of(result, view, kpi)
     with ui.panels(1 if result.overlap_is_diagonal else 2):
         ui.panel(
             t("segments.chart_title", kpi=t(f"segments.kpi_{kpi}")),

@@ -67,9 +67,15 @@ def _of_columns(workspace: Workspace, t: Translator, batch_id: int) -> tuple[Met
 def _of_events(workspace: Workspace, t: Translator, source: str, goal: str) -> tuple[Metric, ...]:
     usual = cached(experiments.window_days, workspace, source)
     days = pick_number("campaign_days", label=t("experiments.window"), default=usual, low=1, high=_LONGEST_WINDOW)
+    names = {name: name for name in remembered(Workspace.event_names, workspace)["event"]}
+    usual_harm = remembered(experiments.harm_events, workspace)
+    guardrails = pick_many(
+        "campaign_harm", names, label=t("experiments.guardrail"), default=usual_harm,
+        placeholder=t("experiments.pick_events"), most=4,
+    )  # fmt: skip
     cut = _cut(t)
     cuped = switch("campaign_cuped", label=t("experiments.cuped"), default=True)
-    return experiments.event_metrics(t, goal, days, cut, cuped)
+    return experiments.event_metrics(t, goal, days, guardrails, cut, cuped)
 
 
 def _cut(t: Translator) -> float | None:

@@ -64,10 +64,10 @@ def overview(result: SegmentResult, view: View) -> None:
     table(charts.overview(result, t), columns, name="segments_overview", files=True)
 
 
-def answer_of(result: SegmentResult, view: View) -> None:
+def answer_of(result: SegmentResult, view: View, kpi: str) -> None:
     """The finding: the class that brings the money, or the largest difference between groups."""
     t, classes = view.t, rfm_of(view, result.query.by)
-    head = charts.classes_headline(classes, t) if classes else charts.headline(result, t)
+    head = charts.classes_headline(classes, t) if classes else charts.headline(result, t, kpi)
     answer(plain(head), plain(charts.paragraph(result, t)))
 
 

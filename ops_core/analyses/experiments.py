@@ -38,8 +38,8 @@ from ops_core.workspace import Workspace
 
 __all__ = [
     "KINDS", "ROLES", "Aggregates", "Effect", "ExperimentQuery", "ExperimentResult", "Metric", "Verdict", "analyze",
-    "arm_names", "arm_users", "compare", "default_control", "event_metrics", "goal_event", "harm_events", "outcome_columns", "sources",
-    "unit_metrics", "window_days",
+    "arm_names", "arm_users", "compare", "default_control", "event_metrics", "goal_event", "harm_events",
+    "outcome_columns", "sources", "unit_metrics", "window_days",
 ]  # fmt: skip
 
 _ADJUST = {"decision": holm, "reference": benjamini_hochberg, "guardrail": np.asarray}
@@ -55,10 +55,10 @@ class ExperimentResult:
     `metrics`, one row per metric and arm, control first: metric, kind, role, higher_is_better, arm, is_control, n
     (users whose window has ended), mean, control_mean, difference (to control), low, high, relative, relative_low,
     relative_high, p_value (two-sided; guardrails one-sided for harm), p_adjusted, is_clear (p_adjusted below alpha),
-    always_low, always_high, smallest_visible, users_for_tenth (treated users needed to
-    see a tenth of the control's mean), p_best (0–1), expected_loss, method, variance_kept (0–1, after CUPED),
-    n_missing, cap, largest (amount of a user), worthwhile. Comparisons are nan in the control's row and where an arm
-    is empty or nothing varies; relative_* also where the control's mean cannot be told from 0.
+    always_low, always_high, smallest_visible, users_for_tenth (treated users needed to see a tenth of the control's
+    mean), p_best (0–1), expected_loss, method, variance_kept (0–1, after CUPED), n_missing, cap, largest (amount of a
+    user), worthwhile. Comparisons are nan in the control's row and where an arm is empty or nothing varies; relative_*
+    also where the control's mean cannot be told from 0.
 
     `ages`, the effect by time since exposure, of deciding proportions on events over all ripe users: metric, arm, day
     (1 = within 24 hours), mean, control_mean, difference, low, high. Other metrics are not in it.

@@ -49,6 +49,8 @@ def paragraph(result: ExperimentResult, t: Translator, escaped: Callable[[str], 
     if not row["is_clear"] and result.verdict.reason != "too_small" and not math.isnan(row["smallest_visible"]):
         visible = difference_text(kind, row["smallest_visible"], t, row["smallest_visible"]).lstrip("+")
         sentences.append(t("experiments.visible", visible=visible, power=t.share(result.query.power, 0)))
+    if result.verdict.reason == "too_small" and not math.isnan(row["users_for_tenth"]):
+        sentences.append(t("experiments.users_for_tenth", users=t.compact(row["users_for_tenth"])))
     guardrails = result.metrics[(result.metrics["role"] == "guardrail") & ~result.metrics["is_control"]]
     if len(guardrails):
         harmed = guardrails[guardrails["is_clear"]]["metric"].unique()

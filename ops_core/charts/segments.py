@@ -139,18 +139,20 @@ def classes_headline(result: rfm.RfmResult, t: Translator) -> str:
     )  # fmt: skip
 
 
-def headline(result: SegmentResult, t: Translator) -> str:
-    """The largest clear difference, measured by its p-value; else that none is clear."""
-    clear = result.kpis[result.kpis["is_clear"]]
+def headline(result: SegmentResult, t: Translator, kpi: str = KPIS[0]) -> str:
+    """The clearest difference in a KPI, by its p-value; else that none is clear, or that nothing could be tested."""
+    rows = result.kpis[result.kpis["kpi"] == kpi]
+    reference_name, kpi_name = group_name(result.reference, t), t(f"segments.kpi_{kpi}")
+    clear = rows[rows["is_clear"]]
     if clear.empty:
-        key = "headline_untested" if result.kpis["p_value"].isna().all() else "headline_none"
-        return t(f"segments.{key}", reference=group_name(result.reference, t))
+        key = "headline_untested" if rows["p_value"].isna().all() else "headline_none"
+        return t(f"segments.{key}", reference=reference_name, kpi=kpi_name)
     row = clear.loc[clear["p_adjusted"].idxmin()]
-    size = difference_text(row["kpi"], abs(row["difference"]), t).lstrip("+")
+    size = difference_text(kpi, abs(row["difference"]), t).lstrip("+")
+    direction = "higher" if row["difference"] > 0 else "lower"
     return t(
-        "segments.headline_higher" if row["difference"] > 0 else "segments.headline_lower",
-        segment=group_name(row["segment"], t), kpi=t(f"segments.kpi_{row['kpi']}"), difference=size,
-        reference=group_name(result.reference, t),
+        f"segments.headline_{direction}",
+        segment=group_name(row["segment"], t), kpi=kpi_name, difference=size, reference=reference_name,
     )  # fmt: skip
 
 

@@ -220,9 +220,8 @@ def test_cuped_uses_the_same_metric_from_before():
 
 @pytest.fixture(scope="module")
 def cats(shared_data) -> Workspace:
-    frame = pd.read_csv(shared_data / "cookie_cats.csv", encoding="utf-8-sig")
     workspace = Workspace.memory()
-    add_unit_table(workspace, frame.rename(columns={"userid": "user_id", "version": "variant"}), "cookie_cats")
+    workspace.load(shared_data / "cookie_cats.csv")
     return workspace
 
 
