@@ -1,4 +1,4 @@
-"""How each kind's rows are laid down: events, order lines, users, units, assignments.
+"""How each kind's rows are laid down: events, order lines, users, units, assignments, spend.
 
 A layer finds the rows that are there already when it is made (they get the reason `duplicate` in `typed`) and stores
 the rest with `store(cursor, batch_id)`, which returns stored rows, first and last instant (UTC µs), and notes.
@@ -15,6 +15,7 @@ from ops_core.intake import accounts, fields
 from ops_core.intake.notes import Note, info
 from ops_core.intake.proof import Field, Typed
 from ops_core.intake.roles import Guess
+from ops_core.intake.spend import SpendLayer
 from ops_core.model.time import TimeRules
 from ops_core.store import layout
 from ops_core.store.schema import PROPERTY_TYPES, Column, quote, quoted_list
@@ -149,7 +150,7 @@ class UserLayer:
         wanted = {fields.property_name(field): typed.type(field.name) for field in others}
         self._columns = layout.add_columns(cursor, "user", wanted)
         statement = """
-            CREATE OR REPLACE TEMP TABLE incoming_users AS
+            CREATE OR REPLACE TEMP TABLE incoming_records AS
             SELECT user_id, arg_max(signup_at, line) AS signup_at, count(*) AS n_rows {latest}
             FROM (SELECT line, user_id, {signup} AS signup_at {values} FROM typed WHERE reason IS NULL)
             GROUP BY user_id
@@ -165,15 +166,15 @@ class UserLayer:
 
     def store(self, cursor: duckdb.DuckDBPyConnection, batch_id: int) -> Stored:
         """Append the users' records."""
-        layout.add_user_keys(cursor, "incoming_users")
+        layout.add_user_keys(cursor, "incoming_records")
         names = quoted_list(column.column_name for column in self._columns)
         statement = """
             INSERT INTO user_records (batch_id, user_key, signup_at {columns})
-            SELECT $batch_id, user_key, signup_at {columns} FROM incoming_users JOIN user_keys USING (user_id)
+            SELECT $batch_id, user_key, signup_at {columns} FROM incoming_records JOIN user_keys USING (user_id)
             ORDER BY user_key
         """
         cursor.execute(statement.replace("{columns}", names), {"batch_id": batch_id})
-        n, repeated = cursor.execute("SELECT count(*), count(*) FILTER (n_rows > 1) FROM incoming_users").fetchone()
+        n, repeated = cursor.execute("SELECT count(*), count(*) FILTER (n_rows > 1) FROM incoming_records").fetchone()
         return n, None, (info("users_repeated", n=repeated),) if repeated else ()
 
 
@@ -280,6 +281,7 @@ LAYERS = {
     "users": UserLayer,
     "assignments": AssignmentLayer,
     "units": UnitLayer,
+    "spend": SpendLayer,
 }
 
 

@@ -133,7 +133,7 @@ class _Import:
         )
         accounts.store_problems(cursor, batch_id, found)
         batch.record(cursor, batch_id, self.source, self.guess, counts, notes, bounds, (as_of, previous))
-        derived.rebuild(cursor, self.store.rules)
+        derived.add_batch(cursor, self.store.rules, batch_id)
         return self._report(counts, batch_id, notes, found, duplicates, as_of)
 
     def _type(self, cursor: duckdb.DuckDBPyConnection) -> Typed:

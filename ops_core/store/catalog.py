@@ -13,7 +13,7 @@ _SCOPE_TABLE = {"user": "users", "event": "events"}
 def first_event_us(store: Store) -> int | None:
     """Instant of the first event, UTC µs; `None` when there is none."""
     with store.cursor() as cursor:
-        return cursor.execute("SELECT epoch_us(min(first_event_at)) FROM users").fetchone()[0]
+        return cursor.execute("SELECT epoch_us(min(first_at)) FROM event_stats").fetchone()[0]
 
 
 def event_names(store: Store) -> pd.DataFrame:
@@ -21,10 +21,8 @@ def event_names(store: Store) -> pd.DataFrame:
     with store.cursor() as cursor:
         return cursor.execute(
             """
-            SELECT name AS event, count(*) AS n_events, count(DISTINCT user_key) AS n_users,
-                   min(occurred_at) AS first_at, max(occurred_at) AS last_at, is_passive, counts_revenue
-            FROM events JOIN event_names USING (event_code)
-            GROUP BY ALL ORDER BY n_events DESC, name
+            SELECT name AS event, n_events, n_users, first_at, last_at, is_passive, counts_revenue
+            FROM event_stats JOIN event_names USING (event_code) ORDER BY n_events DESC, name
             """
         ).df()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from ops_core.model.time import TimeRules
-from ops_core.store import layout
+from ops_core.store import layout, rollups
 from ops_core.store.store import Store
 
 
@@ -13,6 +13,14 @@ def rebuild(cursor: duckdb.DuckDBPyConnection, rules: TimeRules) -> None:
     """Make everything derived anew from the rows of the batches that are there."""
     layout.rebuild_users(cursor, rules)
     layout.rebuild_rollups(cursor, rules)
+    set_as_of(cursor)
+
+
+def add_batch(cursor: duckdb.DuckDBPyConnection, rules: TimeRules, batch_id: int) -> None:
+    """Bring everything derived up to date with a batch that was just laid down as one run."""
+    if not rollups.add_run(cursor, rules, batch_id):
+        layout.rebuild_rollups(cursor, rules)
+    layout.rebuild_users(cursor, rules)
     set_as_of(cursor)
 
 

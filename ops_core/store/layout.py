@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import duckdb
 
 from ops_core.model.time import TimeRules
+from ops_core.store import rollups, zones
 from ops_core.store.schema import PROPERTY_TYPES, Column, quote, quoted_list
 from ops_core.store.store import utc_datetime
 
@@ -46,29 +47,41 @@ def add_columns(cursor: duckdb.DuckDBPyConnection, scope: str, wanted: dict[str,
 
 
 def append_events(cursor: duckdb.DuckDBPyConnection, batch_id: int, columns: Sequence[Column] = ()) -> None:
-    """Lay down the rows of the temp table `incoming_events` as one sorted run of a batch.
+    """Lay down the rows of `incoming_events` (temp table or view) as one sorted run of a batch.
 
-    The table has `user_id, event, occurred_at, value, event_id` and one column `p…` per property.
+    It has `user_id, event, occurred_at, value, event_id` and one column `p…` per property. Where the temp tables
+    `incoming_users` and `incoming_names` (written, name) say what the ids and names of the rows stand for, those count.
     """
-    add_user_keys(cursor, "incoming_events")
+    for table, column in (("incoming_users", "user_id"), ("incoming_names", "event")):
+        statement = """
+            CREATE TEMP TABLE IF NOT EXISTS {table} AS
+            SELECT DISTINCT {column} AS written, {column} AS name FROM incoming_events
+        """
+        cursor.execute(statement.replace("{table}", table).replace("{column}", column))
+    cursor.execute("CREATE OR REPLACE TEMP TABLE incoming_keys AS SELECT DISTINCT name AS user_id FROM incoming_users")
+    add_user_keys(cursor, "incoming_keys")
     cursor.execute(
         """
         INSERT INTO event_names
-        SELECT (coalesce((SELECT max(event_code) + 1 FROM event_names), 0) + row_number() OVER (ORDER BY event) - 1)
-               ::USMALLINT, event, false, true
-        FROM (SELECT DISTINCT event FROM incoming_events WHERE event NOT IN (SELECT name FROM event_names))
+        SELECT (coalesce((SELECT max(event_code) + 1 FROM event_names), 0) + row_number() OVER (ORDER BY name) - 1)
+               ::USMALLINT, name, false, true
+        FROM (SELECT DISTINCT name FROM incoming_names ANTI JOIN event_names USING (name))
         """
     )
     names = [column.column_name for column in columns]
     statement = """
         INSERT INTO events (event_code, user_key, occurred_at, value, event_id, batch_id {columns})
-        SELECT event_names.event_code, user_keys.user_key, occurred_at, value, event_id, $batch_id {columns}
+        SELECT codes.event_code, keys.user_key, occurred_at, value, event_id, $batch_id {columns}
         FROM incoming_events
-        JOIN user_keys USING (user_id)
-        JOIN event_names ON event_names.name = incoming_events.event
+        JOIN (SELECT written, user_key FROM incoming_users JOIN user_keys ON user_id = name) AS keys
+            ON keys.written = incoming_events.user_id
+        JOIN (SELECT written, event_code FROM incoming_names JOIN event_names USING (name)) AS codes
+            ON codes.written = incoming_events.event
         ORDER BY 1, 2, 3
     """
     cursor.execute(statement.replace("{columns}", quoted_list(names)), {"batch_id": batch_id})
+    cursor.execute("DROP TABLE incoming_users")
+    cursor.execute("DROP TABLE incoming_names")
 
 
 def known_events(cursor: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> int:
@@ -148,41 +161,22 @@ def rebuild_users(cursor: duckdb.DuckDBPyConnection, rules: TimeRules) -> None:
 
 
 def rebuild_rollups(cursor: duckdb.DuckDBPyConnection, rules: TimeRules) -> None:
-    """`user_days` and `event_volumes` from the events, in the workspace's zone."""
+    """`user_days`, `event_volumes` and `event_stats` from the events, in the workspace's zone."""
     cursor.execute("DELETE FROM user_days")
     cursor.execute("DELETE FROM event_volumes")
-    first, last = cursor.execute("SELECT epoch_us(min(occurred_at)), epoch_us(max(occurred_at)) FROM events").fetchone()
+    rollups.count_stats(cursor)
+    first, last = cursor.execute("SELECT epoch_us(min(first_at)), epoch_us(max(last_at)) FROM event_stats").fetchone()
     if first is None:
         return
-    cursor.execute("CREATE OR REPLACE TEMP TABLE zone_ranges (from_at TIMESTAMP, to_at TIMESTAMP, offset_us BIGINT)")
-    cursor.executemany(
-        "INSERT INTO zone_ranges VALUES (?, ?, ?)",
-        [
-            (utc_datetime(start), utc_datetime(end), offset)
-            for start, end, offset in rules.offset_ranges(first, last + 1)
-        ],
-    )
-    cursor.execute(
-        """
+    query = """
         INSERT INTO user_days
-        SELECT user_key, (occurred_at + to_microseconds(offset_us))::DATE AS local_day, count(*),
-               sum(CASE WHEN counts_revenue THEN value END)
+        SELECT user_key, {day} AS local_day, count(*), sum(CASE WHEN counts_revenue THEN value END)
         FROM events JOIN event_names USING (event_code)
-        JOIN zone_ranges ON occurred_at >= from_at AND occurred_at < to_at
         WHERE NOT is_passive
         GROUP BY 1, 2 ORDER BY 1, 2
-        """
-    )
-    cursor.execute(
-        """
-        INSERT INTO event_volumes
-        SELECT event_code, (occurred_at + to_microseconds(offset_us))::DATE AS local_day, count(*),
-               count(DISTINCT user_key)
-        FROM events JOIN zone_ranges ON occurred_at >= from_at AND occurred_at < to_at
-        GROUP BY 1, 2 ORDER BY 1, 2
-        """
-    )
-    cursor.execute("DROP TABLE zone_ranges")
+    """
+    cursor.execute(query.replace("{day}", zones.local_day("occurred_at", rules, first, last)))
+    rollups.count_volumes(cursor, rules, first, last + 1, (first, last))
 
 
 def _retype(cursor: duckdb.DuckDBPyConnection, tables: Sequence[str], column: Column) -> None:

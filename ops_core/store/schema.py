@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # One entry per schema version; a file of version n is brought up by running the entries n+1 …
 MIGRATIONS: tuple[str, ...] = (
@@ -69,6 +69,14 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE spend (
         batch_id INTEGER NOT NULL, local_day DATE NOT NULL, channel VARCHAR NOT NULL, amount DECIMAL(18, 6) NOT NULL
     );
+    """,
+    """
+    CREATE TABLE event_stats (
+        event_code USMALLINT NOT NULL, n_events BIGINT NOT NULL, n_users BIGINT NOT NULL, first_at TIMESTAMP NOT NULL,
+        last_at TIMESTAMP NOT NULL
+    );
+    INSERT INTO event_stats
+    SELECT event_code, count(*), count(DISTINCT user_key), min(occurred_at), max(occurred_at) FROM events GROUP BY 1;
     """,
 )
 
