@@ -14,11 +14,36 @@ REPEATS = 7
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of the first run and the median of the runs after it (of all, where there is one only)."""
+    """Seconds of the first run and the median of the runs after it (of the one, where there is only one).
+
+    `cpu_s` is the median of the processor time of all threads: what stays comparable on a busy machine.
+    """
 
     first_s: float
     median_s: float
+    cpu_s: float
     n_runs: int
+
+
+@dataclass
+class Clock:
+    """Wall and processor seconds of the runs it was asked to time."""
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    def run(self, work: Callable[[], list]) -> list:
+        """Do the work once, timed."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        done = work()
+        self.wall.append(time.perf_counter() - wall)
+        self.cpu.append(time.process_time() - cpu)
+        return done
+
+    def timing(self) -> Timing:
+        """What the runs took."""
+        wall, cpu = self.wall[1:] or self.wall, self.cpu[1:] or self.cpu
+        return Timing(self.wall[0], statistics.median(wall), statistics.median(cpu), len(self.wall))
 
 
 @dataclass
@@ -33,14 +58,12 @@ class Report:
 
     def ask(self, question: str, answer: Callable[[], list], repeats: int = REPEATS, note: str = "") -> None:
         """Run a question several times; keep its answer and, of several ways to ask it, the faster one."""
-        seconds = []
+        clock = Clock()
         for _ in range(1 + repeats):
-            start = time.perf_counter()
-            found = answer()
-            seconds.append(time.perf_counter() - start)
+            found = clock.run(answer)
         if question in self.answers and self.answers[question] != found:
             raise AssertionError(f"{self.peer} answers {question} differently: {note}")
-        timing = Timing(seconds[0], statistics.median(seconds[1:] or seconds), len(seconds))
+        timing = clock.timing()
         if question not in self.timings or timing.median_s < self.timings[question].median_s:
             self.timings[question], self.note[question] = timing, note
         self.answers[question] = found
