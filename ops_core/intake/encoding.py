@@ -104,7 +104,7 @@ def detect(sample: bytes, chosen: str | None = None) -> Encoding:
         return Encoding("utf-8", "strict", 1.0)
     high = sum(byte >= 0x80 for byte in sample[:WINDOW])
     legacy = _legacy(sample)
-    if bad * _STRAY_PER_BYTES <= len(sample) and _utf8_letters(sample) > 2 * bad:
+    if bad * _STRAY_PER_BYTES <= len(sample) and _utf8_letters(sample) >= bad:
         return Encoding("utf-8", "stray", 0.8)
     if legacy.confidence < 0.1 and high > 8:
         raise IntakeError("not_text")

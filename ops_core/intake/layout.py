@@ -72,7 +72,11 @@ def find_layout(
     if mended:
         headings, lines, notes = [mended[0]], [above.line], [mended[1]]
     first_line = rows[n_headings].line if len(rows) > n_headings else rows[-1].line + 1
-    shapes = profile([record.cells for record in typical[n_headings : n_headings + _PROFILE_ROWS]], width)
+    if lines:
+        heading = above if mended else rows[n_headings - 1]
+        first_line = heading.line + _height(heading)
+    below = [record for record in typical[n_headings:] if not is_total(record.cells)] or typical[n_headings:]
+    shapes = profile([record.cells for record in below[:_PROFILE_ROWS]], width)
     skipped = tuple(record for record in records if _is_above(record, first_line, lines))
     found = Layout(width, tuple(lines), first_line, (), (), shapes, tuple(headings[-1]) if headings else ())
     found = replace(found, notes=tuple(notes) + _notes(found, skipped, len(headings)), skipped=skipped)

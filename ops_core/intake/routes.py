@@ -60,7 +60,7 @@ def open_path(path: Path, options: SourceOptions) -> Source:
 def open_frame(frame: pd.DataFrame, name: str, options: SourceOptions) -> Source:
     """See `source.frame_source`."""
     if frame.columns.empty or frame.empty:
-        raise IntakeError("empty" if frame.columns.empty else "header_only")
+        raise _header_only([str(name) for name in frame.columns]) if len(frame.columns) else IntakeError("empty")
     folder = Folder(prefix="intake-", dir=options.staging)
     try:
         stored = write_frame(frame, Path(folder.name) / "frame.parquet")
@@ -197,11 +197,11 @@ def _refuse_narrow(layout: Layout, records: Sequence[Record]) -> None:
     if layout.width > _WIDEST:
         raise IntakeError("too_many_columns", columns=layout.width, limit=_WIDEST)
     if layout.header_lines and all(record.line < layout.first_line for record in records if record.cells):
-        raise _header_only(layout)
+        raise _header_only(layout.columns)
 
 
-def _header_only(layout: Layout) -> IntakeError:
-    return IntakeError("header_only", columns=list(layout.columns[:8]), every_column=list(layout.columns))
+def _header_only(columns: Sequence[str]) -> IntakeError:
+    return IntakeError("header_only", columns=list(columns[:8]), every_column=list(columns))
 
 
 def _may_be_clean(layout: Layout, records: Sequence[Record], path: Path) -> bool:
@@ -272,7 +272,7 @@ def _general(
     account, filled, target = written
     if account.accepted == 0:
         if account.rows == 0:
-            raise _header_only(layout)
+            raise _header_only(layout.columns)
         first = account.rejects[0]
         raise IntakeError("no_row_fits", rows=account.rows, line=first.line, text=first.raw[:80])
     kept, dropped = _kept(layout, filled)

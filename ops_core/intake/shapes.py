@@ -6,6 +6,7 @@ all its cells share; a header is a row that does not look like its columns.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -48,6 +49,7 @@ _TOTAL = re.compile(
 _MOSTLY = 0.9
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def shape(text: str) -> str:
     """The shape of one cell."""
     stripped = text.strip()

@@ -1,0 +1,121 @@
+"""Delimiters, headings and tables, decided by evidence."""
+
+from __future__ import annotations
+
+import pytest
+
+from ops_core import IntakeError
+from ops_core.intake.dialect import read_all, sniff
+from ops_core.intake.encoding import detect
+from ops_core.intake.layout import find_layout, unique_names
+from ops_core.intake.shapes import is_total, profile, shape
+from ops_core.locale import translator
+
+ROWS = "".join(f"{n},name {n},2024-01-{n:02d},{n}.5\n" for n in range(1, 13))
+
+
+def layout_of(text: str, **options):
+    dialect = sniff(text, "utf-8")
+    width = find_layout(read_all(text, dialect.syntax)).width
+    return find_layout(read_all(text, dialect.syntax, width=width), **options)
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("", "empty"), ("N/A", "empty"), ("12", "integer"), ("-1.234,56", "decimal"), ("¥1,234.50", "decimal"),
+        ("45%", "decimal"), ("3.2万", "decimal"), ("2024-01-31", "time"), ("2026年11月16日", "time"),
+        ("31/01/2024 10:00", "time"),
+        ("2024-01-31T00:00:00+08:00", "time"), ("a@b.co", "email"), ("https://x.y/z", "url"), ("TRUE", "boolean"),
+        ("user_id", "word"), ("A-17", "code"), ("two words", "text"),
+    ],
+)  # fmt: skip
+def test_shapes(cell: str, found: str):
+    assert shape(cell) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter", "quote"),
+    [
+        ("id;amount;day\n1;1.234,56;01.02.2024\n2;0,5;13.02.2024\n", ";", '"'),
+        ("id,at\n1,2024-01-01 10:00:00\n2,2024-01-02 11:00:00\n", ",", '"'),
+        ("a, b, c\n1, x, y\n2, z, w\n", ", ", '"'),
+        ("a b c\n1 x y\n2 z w\n", " ", '"'),
+        (" 001 19970101  1   11.77\n 002 19970112 12   12.00\n 003 19970115  1  112.00\n", "whitespace", '"'),
+        ("id,name\n'1','Pat, A'\n'2','Lee, B'\n", ",", "'"),
+        ("id\tname\n1\tLee, B\n2\tPat, A\n", "\t", '"'),
+        ("email\na@x.io\nb@x.io\n", ",", '"'),
+    ],
+)
+def test_delimiter_and_quote_by_consistency(text: str, delimiter: str, quote: str):
+    syntax = sniff(text, "utf-8").syntax
+    assert (syntax.delimiter, syntax.quote) == (delimiter, quote)
+
+
+def test_choices_carry_their_evidence():
+    dialect = sniff("sep=;\nid;x\n1;2\n", "utf-8")
+    choices = {choice.name: choice for choice in dialect.choices}
+    assert (dialect.skip_lines, choices["delimiter"].value, choices["delimiter"].code) == (1, ";", "sep_line")
+    for language in ("en", "zh"):
+        assert all(choice.evidence(translator(language)) for choice in dialect.choices)
+    assert sniff("a|b;c\n1|2;3\n", "utf-8", delimiter=";").syntax.delimiter == ";"
+
+
+@pytest.mark.parametrize(
+    ("text", "header_lines", "first_line"),
+    [
+        ("id,name,day,v\n" + ROWS, (1,), 2),
+        (ROWS, (), 1),
+        ("Who,,When,\nid,name,day,v\n" + ROWS, (1, 2), 3),
+        ("Report\nmade today\n\nid,name,day,v\n" + ROWS, (4,), 5),
+        ("Report,,,\n,,,\nid,name,day,v\n" + ROWS, (3,), 4),
+        ("# note\nid,name,day,v\n" + ROWS, (2,), 3),
+        ("id,name,day,v\n\n" + ROWS, (1,), 2),
+        ("country,2019,2020,2021\nES,1,2,3\nPT,4,5,6\n", (1,), 2),
+        ("plan,city\nfree,Paris\npro,Rome\nfree,Oslo\n", (1,), 2),
+        ("free,Paris\npro,Rome\nfree,Oslo\n", (), 1),
+    ],
+)
+def test_heading_by_contrast(text: str, header_lines: tuple[int, ...], first_line: int):
+    found = layout_of(text)
+    assert (found.header_lines, found.first_line) == (header_lines, first_line)
+
+
+def test_headings_with_a_slip_are_mended_and_said():
+    def codes(heading: str) -> tuple[tuple[str, ...], set[str]]:
+        found = layout_of(heading + "\n" + ROWS)
+        return found.columns, {note.code for note in found.notes}
+
+    assert codes("id,,name,day,v") == (("id", "name", "day", "v"), {"header_extra_delimiter"})
+    assert codes("id name day v") == (("id", "name", "day", "v"), {"header_other_delimiter"})
+    columns, notes = codes("id,nameday,v")
+    assert columns == ("id", "nameday", "v", "column_4")
+    assert "header_short" in notes
+    assert codes('id,"name,day,v') == (("id", '"name', "day", "v"), {"header_quote"})
+
+
+def test_names_of_merged_headings():
+    found = layout_of("Users,,Money,\nid,name,day,day\n" + ROWS)
+    assert found.columns == ("id", "name", "Money day", "Money day_2")
+    assert unique_names(("a", "a", "a_2", "", " b\n c "))[0] == ("a", "a_2_", "a_2", "column_4", "b c")
+
+
+def test_totals_are_recognised_in_many_languages():
+    assert all(is_total([word, "12"]) for word in ("Total", "合计", "总计:", "Grand total", "Summe", "小 计"))
+    assert not any(is_total([word, "12"]) for word in ("Totally", "Sumatra", "合计划", "Tom"))
+
+
+def test_profile_tells_rows_from_headings():
+    table = profile([["1", "2024-01-01", "x"], ["2", "2024-01-02", "y"]], 3)
+    assert table.shapes == ("integer", "time", None)
+    assert table.fits(["3", "", "z"])
+    assert table.is_foreign(["id", "day", "name"])
+
+
+def test_stray_bytes_are_no_new_encoding():
+    text = ("id,名称\n" + "".join(f"{n},苹果\n" for n in range(200))).encode()
+    assert detect(text).evidence == "strict"
+    broken = text.replace(b"100,", b"100,\xe9")
+    assert (detect(broken).name, detect(broken).evidence) == ("utf-8", "stray")
+    with pytest.raises(IntakeError, match="not a table"):
+        detect(bytes(range(256)) * 20)
