@@ -21,8 +21,6 @@ from ops_core.store import layout
 from ops_core.store.schema import PROPERTY_TYPES, Column, quote, quoted_list
 
 Stored = tuple[int, tuple[int, int] | None, tuple[Note, ...]]
-_PURCHASE = "purchase"
-_GOOD = "reason IS NULL"
 
 
 class EventLayer:
@@ -34,24 +32,23 @@ class EventLayer:
         accounts.mark_repeated(cursor, typed, guess.role("event_id") is not None)
         self._columns, values = event_properties(cursor, typed, source_rules)
         statement = """
-            CREATE OR REPLACE TEMP TABLE incoming_events AS
-            SELECT line, user_id, event, {at} AS occurred_at, {value}::DECIMAL(18, 6) AS value,
+            CREATE OR REPLACE TEMP VIEW incoming_events AS
+            SELECT rowid AS line, user_id, event, {at} AS occurred_at, {value}::DECIMAL(18, 6) AS value,
                    {event_id}::VARCHAR AS event_id {values}
             FROM typed WHERE reason IS NULL
         """
         statement = statement.replace("{at}", typed.instant(cursor, "occurred_at", source_rules))
         statement = statement.replace("{value}", typed.value("value")).replace("{event_id}", typed.value("event_id"))
         cursor.execute(statement.replace("{values}", values))
-        known = layout.known_events(cursor, self._columns)
-        if known:
-            cursor.execute("UPDATE typed SET reason = 'duplicate' WHERE line IN (SELECT line FROM known_incoming)")
-            cursor.execute("DELETE FROM incoming_events WHERE line IN (SELECT line FROM known_incoming)")
+        if layout.known_events(cursor, self._columns):
+            cursor.execute("UPDATE typed SET reason = 'duplicate' WHERE rowid IN (SELECT line FROM known_incoming)")
 
     def store(self, cursor: duckdb.DuckDBPyConnection, batch_id: int) -> Stored:
         """Append the rows as one sorted run."""
         bounds = event_bounds(cursor)
-        n = cursor.execute("SELECT count(*) FROM incoming_events").fetchone()[0]
         layout.append_events(cursor, batch_id, self._columns)
+        n = cursor.execute("SELECT count(*) FROM events WHERE batch_id = $batch", {"batch": batch_id}).fetchone()[0]
+        cursor.execute("DROP VIEW incoming_events")
         return n, bounds, ()
 
 

@@ -117,7 +117,7 @@ class _Import:
         typed = self._type(cursor)
         self.watch.step("checking", 0.4)
         layer = laying.LAYERS[self.guess.kind](cursor, typed, self.guess, self.source_rules, self.source.name)
-        duplicates = accounts.duplicates(cursor)
+        duplicates = accounts.duplicates(cursor, typed)
         accounts.take_out_duplicates(cursor)
         found = accounts.problems(cursor, self.source, typed)
         counts = self._counted(len(duplicates), found)
@@ -137,10 +137,9 @@ class _Import:
         return self._report(counts, batch_id, notes, found, duplicates, as_of)
 
     def _type(self, cursor: duckdb.DuckDBPyConnection) -> Typed:
-        proof.stage(cursor, self.source)
         self.watch.step("typing", 0.1)
         wanted = [*fields.role_fields(self.guess), *fields.property_fields(self.guess, self.sample)]
-        return proof.lay_out(cursor, wanted, len(self.source.columns), self.sample, self.options.date_order)
+        return proof.lay_out(cursor, self.source, wanted, self.sample, self.options.date_order)
 
     def _counted(self, n_duplicate: int, found: pd.DataFrame) -> Counts:
         read, n_quarantined = self.source.rows_in_file, len(found)

@@ -6,13 +6,14 @@ and `reason`: code of the first thing wrong with the row, null when it can be lo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
 import pandas as pd
 
 from ops_core.intake import columns, evidence, looks
+from ops_core.intake.columns import Reading
 from ops_core.intake.evidence import Choice
 from ops_core.intake.notes import Note, warning
 from ops_core.intake.source import Source
@@ -20,6 +21,7 @@ from ops_core.model.time import TimeRules
 from ops_core.store import zones
 
 STAGED = "staged"
+RAW = Reading("written", "text", "{c}")
 _EARLIEST, _LATEST = "TIMESTAMP '1900-01-01'", "TIMESTAMP '2200-01-01'"
 
 
@@ -52,7 +54,6 @@ class Typed:
     fields: tuple[Field, ...]
     choices: dict[str, Choice]
     notes: tuple[Note, ...]
-    width: int
 
     def type(self, name: str) -> str:
         """Property type of a field."""
@@ -67,10 +68,10 @@ class Typed:
         if "occurred_at" not in self.choices:
             return False
         query = """
-            SELECT count(*) FILTER (occurred_at_wall IS DISTINCT FROM date_trunc('day', occurred_at_wall)
-                                    OR occurred_at_utc IS NOT NULL) FROM typed WHERE reason IS NULL
+            SELECT 1 FROM typed WHERE reason IS NULL AND (occurred_at_utc IS NOT NULL
+                OR occurred_at_wall IS DISTINCT FROM date_trunc('day', occurred_at_wall)) LIMIT 1
         """
-        return cursor.execute(query).fetchone()[0] == 0
+        return cursor.execute(query).fetchone() is None
 
     def instant(self, cursor: duckdb.DuckDBPyConnection, name: str, source_rules: TimeRules) -> str:
         """SQL for a time field as UTC, read in the source's zone."""
@@ -104,53 +105,106 @@ def _as_text(column: str, kind: str) -> str:
     return column + "::VARCHAR"
 
 
-def choose(fields: Sequence[Field], sample: pd.DataFrame) -> tuple[dict[str, Choice], list[Field]]:
-    """Readings that the sample suggests and that the pass over all rows will prove; fields that need proof first."""
-    choices: dict[str, Choice] = {}
-    unsure = []
-    for field in fields:
-        if field.wanted == "text":
-            choices[field.name] = Choice((columns.WORDS,))
-            continue
-        cells = sample.iloc[:, field.index]
-        fast = evidence.iso_shape(cells) if field.wanted == "time" else None
-        if fast is not None:
-            choices[field.name] = Choice((fast,))
-        elif field.wanted in ("amount", "number") and _all_plain(cells):
-            choices[field.name] = Choice(((columns.AMOUNTS if field.wanted == "amount" else columns.NUMBERS)[0],))
-        else:
-            unsure.append(field)
-    return choices, unsure
-
-
 def lay_out(
-    cursor: duckdb.DuckDBPyConnection, fields: Sequence[Field], width: int, sample: pd.DataFrame, date_order: str | None
+    cursor: duckdb.DuckDBPyConnection,
+    source: Source,
+    fields: Sequence[Field],
+    sample: pd.DataFrame,
+    date_order: str | None,
 ) -> Typed:
-    """Build the table `typed` from the view `staged`; every reading is proven over the whole column.
+    """Build the table `typed` from the source; every reading is proven over the whole column.
+
+    A big file is read without line numbers first, on all cores and with ids as they are written: that is enough where
+    nothing is wrong with any row. Else it is read again, carefully.
 
     Raises:
         IntakeError: day and month cannot be told apart.
     """
-    choices, unsure = choose(fields, sample)
-    for field in unsure:
-        choices[field.name] = evidence.prove(cursor, STAGED, field.index, field.label, field.wanted, date_order)
-    _create(cursor, fields, choices, width)
-    wrong = [field for field in fields if field not in unsure and _n_unread(cursor, field, choices[field.name])]
-    if wrong or unsure:
-        for field in wrong:
-            choices[field.name] = evidence.prove(cursor, STAGED, field.index, field.label, field.wanted, date_order)
-        stays_text = {field.name for field in fields if _is_unproven(field, choices[field.name])}
-        notes = [
-            note for field in fields if field.name not in stays_text for note in _remarks(field, choices[field.name])
-        ]
-        for field in fields:
-            if field.name in stays_text:
-                notes.append(_text_note(field, choices[field.name]))
-                choices[field.name] = Choice((columns.WORDS,))
-        if wrong or stays_text:
-            _create(cursor, fields, choices, width)
-        return Typed(tuple(fields), choices, tuple(notes), width)
-    return Typed(tuple(fields), choices, (), width)
+    swift = not source.lines_are_free and {"user_id", "event"} <= {field.name for field in fields}
+    stage(cursor, source, lines=not swift)
+    choices, notes = _chosen(cursor, fields, sample, date_order)
+    typed = Typed(tuple(fields), choices, notes)
+    if swift:
+        raw = {field.name: RAW for field in fields if field.name in ("user_id", "event") and field.constant is None}
+        typed = _proven(cursor, typed, len(source.columns), date_order, raw)
+        if _all_good(cursor):
+            return typed
+        stage(cursor, source)
+    return _proven(cursor, typed, len(source.columns), date_order, {})
+
+
+def _chosen(
+    cursor: duckdb.DuckDBPyConnection, fields: Sequence[Field], sample: pd.DataFrame, date_order: str | None
+) -> tuple[dict[str, Choice], tuple[Note, ...]]:
+    """Readings that the sample suggests and that the pass over all rows will prove; where it suggests none, proven."""
+    choices: dict[str, Choice] = {}
+    notes: list[Note] = []
+    for field in fields:
+        reading = _suggested(field, sample)
+        if reading is not None:
+            choices[field.name] = Choice((reading,))
+        else:
+            choices[field.name] = _settled(
+                field, evidence.prove(cursor, STAGED, field.index, field.label, field.wanted, date_order), notes
+            )
+    return choices, tuple(notes)
+
+
+def _suggested(field: Field, sample: pd.DataFrame) -> Reading | None:
+    if field.wanted == "text":
+        return columns.WORDS
+    cells = sample.iloc[:, field.index]
+    if field.wanted == "time":
+        return evidence.iso_shape(cells)
+    if field.wanted in ("amount", "number") and _all_plain(cells):
+        return (columns.AMOUNTS if field.wanted == "amount" else columns.NUMBERS)[0]
+    return None
+
+
+def _proven(
+    cursor: duckdb.DuckDBPyConnection, typed: Typed, width: int, date_order: str | None, raw: dict[str, Reading]
+) -> Typed:
+    """Make the table; where a suggested reading does not read every cell, prove another one and make it again."""
+    choices, notes = dict(typed.choices), list(typed.notes)
+    _create(cursor, typed.fields, choices | {name: Choice((reading,)) for name, reading in raw.items()}, width)
+    wrong = [field for field in typed.fields if _is_unread(cursor, field, choices[field.name])]
+    for field in wrong:
+        found = evidence.prove(cursor, STAGED, field.index, field.label, field.wanted, date_order)
+        choices[field.name] = _settled(field, found, notes)
+    if wrong:
+        _create(cursor, typed.fields, choices | {name: Choice((reading,)) for name, reading in raw.items()}, width)
+    return Typed(typed.fields, choices, tuple(notes))
+
+
+def _settled(field: Field, found: Choice, notes: list[Note]) -> Choice:
+    """A property that is not read in every cell stays text; unread cells of a role stay empty or keep the row out."""
+    is_role = field.if_unread is not None or field.wanted in ("time", "amount")
+    if found.n_unread and not is_role:
+        notes.append(warning("column_stays_text", column=field.label, n=found.n_unread, examples=list(found.examples)))
+        return Choice((columns.WORDS,))
+    notes += found.notes
+    if found.n_unread and field.if_unread is None:
+        notes.append(warning("cells_unread", column=field.label, n=found.n_unread, examples=list(found.examples)))
+    return Choice(found.readings, found.n_cells, found.n_unread, found.examples)
+
+
+def _all_good(cursor: duckdb.DuckDBPyConnection) -> bool:
+    """Whether every row can be loaded; then the tables `incoming_users` and `incoming_names` clean ids and names."""
+    if cursor.execute("SELECT 1 FROM typed WHERE reason IS NOT NULL LIMIT 1").fetchone() is not None:
+        return False
+    for table, column in (("incoming_users", "user_id"), ("incoming_names", "event")):
+        statement = """
+            CREATE OR REPLACE TEMP TABLE {table} AS
+            SELECT written, {clean} AS name FROM (SELECT DISTINCT {column} AS written FROM typed)
+        """
+        statement = statement.replace("{table}", table).replace("{column}", column)
+        cursor.execute(statement.replace("{clean}", columns.TEXT.replace("{c}", "written")))
+        query = "SELECT 1 FROM {table} WHERE name IS NULL LIMIT 1"
+        if cursor.execute(query.replace("{table}", table)).fetchone() is not None:
+            cursor.execute("DROP TABLE IF EXISTS incoming_users")
+            cursor.execute("DROP TABLE IF EXISTS incoming_names")
+            return False
+    return True
 
 
 def _create(cursor: duckdb.DuckDBPyConnection, fields: Sequence[Field], choices: dict[str, Choice], width: int) -> None:
@@ -162,67 +216,72 @@ def _create(cursor: duckdb.DuckDBPyConnection, fields: Sequence[Field], choices:
                 parts.append(_within(choice.sql(field.source, in_utc)) + " AS " + field.name + name)
         else:
             parts.append(choice.sql(field.source) + " AS " + field.name)
-    parts.append("hash(" + ", ".join(f"c{index}" for index in range(width)) + ") AS row_hash")
-    needed = [field for field in fields if (field.if_missing or field.if_unread) and field.constant is None]
-    raw = ", ".join(f"{field.source} AS raw_{field.name}" for field in needed) or "NULL AS raw_none"
-    reasons = "".join(_reason(field, choices[field.name]) for field in needed)
-    reason = "CASE" + reasons + " END" if reasons else "NULL::VARCHAR"
+    checked = [field for field in fields if _is_checked(field, choices[field.name])]
+    raw = "".join(f", {field.source} AS raw_{field.name}" for field in checked)
+    reasons = "".join(_reason(field, choices[field.name]) for field in checked)
+    unread = [_unread(field, choices[field.name]) for field in checked if not field.if_unread]
     statement = """
         CREATE OR REPLACE TEMP TABLE typed AS SELECT * EXCLUDE ({raws}) FROM (
-            SELECT *, {reason} AS reason FROM (SELECT {parts}, {raw} FROM staged))
+            SELECT *, {reason} AS reason, {unread} AS has_unread
+            FROM (SELECT {parts}, {hash} AS row_hash {raw} FROM staged))
     """
-    raws = ", ".join("raw_" + field.name for field in needed) or "raw_none"
-    statement = statement.replace("{reason}", reason).replace("{parts}", ", ".join(parts))
-    cursor.execute(statement.replace("{raw}", raw).replace("{raws}", raws))
+    cells = ", ".join(f"c{index}" for index in range(width))
+    whole = "hash(" + cells + ")"
+    if any(field.name == "event_id" for field in fields):
+        whole = "CASE WHEN event_id IS NULL THEN " + whole + " ELSE hash(event_id) END"
+    statement = statement.replace("{reason}", f"CASE {reasons} END" if reasons else "NULL::VARCHAR")
+    statement = statement.replace("{unread}", " OR ".join(unread) or "false").replace("{hash}", whole)
+    statement = statement.replace("* EXCLUDE ({raws})", _excluding(["raw_" + field.name for field in checked]))
+    cursor.execute(statement.replace("{parts}", ", ".join(parts)).replace("{raw}", raw))
+
+
+def _excluding(names: Sequence[str]) -> str:
+    return "* EXCLUDE (" + ", ".join(names) + ")" if names else "*"
+
+
+def _is_checked(field: Field, choice: Choice) -> bool:
+    """Whether a row can go wrong by this field: it is needed, or its cells must be read."""
+    return field.constant is None and bool(field.if_missing or field.if_unread or choice.type != "text")
 
 
 def _within(expression: str) -> str:
+    """A time, or nothing where it lies in no year that can be meant."""
     if expression.startswith("NULL"):
         return expression
     return f"CASE WHEN ({expression}) BETWEEN {_EARLIEST} AND {_LATEST} THEN {expression} END"
 
 
 def _reason(field: Field, choice: Choice) -> str:
-    name = field.name
-    empty = f"{name}_wall IS NULL AND {name}_utc IS NULL" if choice.type == "time" else f"{name} IS NULL"
-    present = columns.IS_PRESENT.replace("{c}", "raw_" + name)
+    empty, present = _empty(field, choice), columns.IS_PRESENT.replace("{c}", "raw_" + field.name)
     unread = f" WHEN {empty} AND ({present}) THEN '{field.if_unread}'" if field.if_unread else ""
-    missing = f" WHEN {empty} AND NOT ({present}) THEN '{field.if_missing}'" if field.if_missing else ""
+    missing = f" WHEN {empty} THEN '{field.if_missing}'" if field.if_missing else ""
     return unread + missing
 
 
-def _n_unread(cursor: duckdb.DuckDBPyConnection, field: Field, choice: Choice) -> bool:
-    """Whether some present cell of a field was not read by the chosen reading."""
-    if choice.type == "text" or field.index is None:
+def _unread(field: Field, choice: Choice) -> str:
+    if choice.type == "text":
+        return "false"
+    return f"({_empty(field, choice)} AND {columns.IS_PRESENT.replace('{c}', 'raw_' + field.name)})"
+
+
+def _empty(field: Field, choice: Choice) -> str:
+    name = field.name
+    return f"{name}_wall IS NULL AND {name}_utc IS NULL" if choice.type == "time" else f"{name} IS NULL"
+
+
+def _is_unread(cursor: duckdb.DuckDBPyConnection, field: Field, choice: Choice) -> bool:
+    """Whether some cell of a field was not read by a reading that the sample suggested."""
+    if choice.type == "text" or field.index is None or choice.n_cells:
         return False
     if field.if_unread:
         query = "SELECT 1 FROM typed WHERE reason = $code LIMIT 1"
         return cursor.execute(query, {"code": field.if_unread}).fetchone() is not None
-    empty = "{n}_wall IS NULL AND {n}_utc IS NULL" if choice.type == "time" else "{n} IS NULL"
-    statement = """
-        SELECT count(*) FROM (SELECT count(*) AS unread FROM typed WHERE {empty}),
-            (SELECT count(*) FILTER (NOT ({present})) AS blank FROM staged) WHERE unread > blank
-    """
-    statement = statement.replace("{empty}", empty.replace("{n}", field.name))
-    present = columns.IS_PRESENT.replace("{c}", field.source)
-    return cursor.execute(statement.replace("{present}", present)).fetchone()[0] > 0
-
-
-def _is_unproven(field: Field, choice: Choice) -> bool:
-    """A property that is not read in every cell stays text; so does a role's column that is hardly read at all."""
-    if choice.type == "text" or field.if_unread or field.wanted in ("time", "amount"):
+    if cursor.execute("SELECT 1 FROM typed WHERE has_unread LIMIT 1").fetchone() is None:
         return False
-    return choice.n_unread > 0
-
-
-def _remarks(field: Field, choice: Choice) -> Iterable[Note]:
-    yield from choice.notes
-    if choice.n_unread and not field.if_unread:
-        yield warning("cells_unread", column=field.label, n=choice.n_unread, examples=list(choice.examples))
-
-
-def _text_note(field: Field, choice: Choice) -> Note:
-    return warning("column_stays_text", column=field.label, n=choice.n_unread, examples=list(choice.examples))
+    query = "SELECT 1 FROM staged WHERE ({value}) IS NULL AND {present} LIMIT 1"
+    value = "coalesce(" + ", ".join(reading.of(field.source) for reading in choice.readings) + ", NULL)"
+    present = columns.IS_PRESENT.replace("{c}", field.source)
+    return cursor.execute(query.replace("{value}", value).replace("{present}", present)).fetchone() is not None
 
 
 def _all_plain(values: pd.Series) -> bool:

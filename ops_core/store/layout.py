@@ -84,6 +84,15 @@ def append_events(cursor: duckdb.DuckDBPyConnection, batch_id: int, columns: Seq
     cursor.execute("DROP TABLE incoming_names")
 
 
+def _map_incoming(cursor: duckdb.DuckDBPyConnection) -> None:
+    for table, column in (("incoming_users", "user_id"), ("incoming_names", "event")):
+        statement = """
+            CREATE TEMP TABLE IF NOT EXISTS {table} AS
+            SELECT DISTINCT {column} AS written, {column} AS name FROM incoming_events
+        """
+        cursor.execute(statement.replace("{table}", table).replace("{column}", column))
+
+
 def known_events(cursor: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> int:
     """Which rows of `incoming_events` are stored already: their `line` in the temp table `known_incoming`; how many.
 
@@ -100,6 +109,7 @@ def known_events(cursor: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -
         """
     )
     if first is not None and cursor.execute(overlap, near).fetchone()[0]:
+        _map_incoming(cursor)
         rows = cursor.execute("SELECT column_name FROM properties WHERE scope = 'event'").fetchall()
         given = {column.column_name for column in columns}
         same = "".join(
@@ -111,7 +121,10 @@ def known_events(cursor: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -
         statement = """
             INSERT INTO known_incoming
             SELECT line FROM incoming_events AS new
-            JOIN user_keys USING (user_id) JOIN event_names ON event_names.name = new.event
+            JOIN (SELECT written, user_key FROM incoming_users JOIN user_keys ON user_id = name) AS user_keys
+                ON user_keys.written = new.user_id
+            JOIN (SELECT written, event_code FROM incoming_names JOIN event_names USING (name)) AS event_names
+                ON event_names.written = new.event
             SEMI JOIN (SELECT * FROM events WHERE occurred_at BETWEEN $first AND $last) AS old
             ON old.event_code = event_names.event_code AND old.user_key = user_keys.user_key
                AND old.occurred_at = new.occurred_at AND old.value IS NOT DISTINCT FROM new.value {same}
