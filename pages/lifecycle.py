@@ -25,13 +25,9 @@ def render() -> None:
         t("lifecycle.flow_subtitle", unit=t(f"lifecycle.flow_unit_{query.grain}"), legend=controls.legend(t, palette)),
         charts.draw_flow(flow, t, palette), flow.flow, name="lifecycle_flow", columns=controls.flow_columns(t),
     )  # fmt: skip
-    stages, stage_columns = controls.stage_table(now, t)
     moves, move_columns = controls.moves_table(now, t)
     with ui.panels():
-        ui.panel(
-            charts.stages_title(now, t), t("lifecycle.stages_subtitle", date=controls.last_day(now, t)),
-            charts.draw_stages(now, t, palette), stages, name="lifecycle_stages", columns=stage_columns,
-        )  # fmt: skip
+        controls.stages_panel(now, view, name="lifecycle_stages")
         ui.panel(
             charts.moves_title(now, t), t("lifecycle.moves_subtitle"),
             charts.draw_moves(now, t, palette), moves, name="lifecycle_moves", columns=move_columns,

@@ -7,7 +7,6 @@ from ops_core.analyses import kpis, lifecycle
 from ops_core.charts import lifecycle as flow_charts
 from ops_core.charts import overview as charts
 from ui import lifecycle_controls, overview_controls
-from ui.tiles import tiles
 
 
 def render() -> None:
@@ -17,9 +16,10 @@ def render() -> None:
     ui.page_head(t("shell.page_overview"), t("overview.question"))
     week = ui.cached(kpis.analyze, workspace, overview_controls.query(view))
     ui.answer(charts.headline(week, t), charts.paragraph(week, t))
-    tiles(charts.tiles(week, t))
+    overview_controls.figures(week, view)
     query = lifecycle.LifecycleQuery(lifecycle_controls.history(view, "week"), "week", segment=view.segment)
     flow = ui.cached(lifecycle.analyze, workspace, query)
+    now = lifecycle_controls.stages(view, lifecycle.StageRules.of(workspace))
     with ui.panels():
         ui.panel(
             flow_charts.headline(flow, t),
@@ -27,7 +27,7 @@ def render() -> None:
             flow_charts.draw_flow(flow, t, palette), flow.flow, name="overview_flow",
             columns=lifecycle_controls.flow_columns(t),
         )  # fmt: skip
-        overview_controls.figures(week, view)
+        lifecycle_controls.stages_panel(now, view, name="overview_stages")
     overview_controls.health(week, view)
     ui.definition(t("overview.definition", zone=workspace.rules.zone))
 

@@ -18,17 +18,7 @@ def render() -> None:
         asked = controls.asked(view)
     result = ui.cached(retention.analyze, view.workspace, asked.query)
     ui.answer(words.headline(result, t), words.paragraph(result, t))
-    period = asked.query.period
-    span = t.date_range(period.first_date, period.last_date)
-    with ui.wide():
-        ui.panel(
-            t("retention.heat_title"),
-            t("retention.heat_subtitle", who=words.who(result, t), span=span, event=ui.plain(asked.event)),
-            charts.draw(result, t, palette), charts.table(result, t), name="retention_cohorts_table",
-            columns=controls.columns(result, t),
-        )  # fmt: skip
-    if words.has_censored(result):
-        ui.definition(t("retention.censored_note"))
+    controls.heat_map(result, asked, view)
     with ui.panels():
         by = asked.query.breakdown
         ui.panel(

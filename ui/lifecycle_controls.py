@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import numpy as np
+import pandas as pd
 
 from ops_core.analyses import lifecycle
 from ops_core.analyses.lifecycle import STAGES, LifecycleQuery, StageRules, StagesResult
@@ -17,7 +18,7 @@ from ops_core.model.period import Period
 from ops_core.workspace import Workspace
 from ui.choices import pick, pick_number
 from ui.current import View
-from ui.layout import definition, more
+from ui.layout import definition, more, panel
 from ui.people import user_list
 from ui.session import cached, remembered
 from ui.tables import Column
@@ -107,7 +108,7 @@ def flow_columns(t: Translator) -> list[Column]:
     ]
 
 
-def moves_table(result: StagesResult, t: Translator) -> tuple:
+def moves_table(result: StagesResult, t: Translator) -> tuple[pd.DataFrame, list[Column]]:
     """The moves in words, and their columns."""
     named = result.transitions.assign(
         from_stage=[t(f"lifecycle.stage_{stage}") for stage in result.transitions["from_stage"]],
@@ -121,8 +122,17 @@ def moves_table(result: StagesResult, t: Translator) -> tuple:
     return named, columns
 
 
-def stage_table(result: StagesResult, t: Translator) -> tuple:
-    """The stages in words, and their columns."""
+def stages_panel(result: StagesResult, view: View, *, name: str) -> None:
+    """Everybody by stage, with the table."""
+    t = view.t
+    table, columns = _stage_table(result, t)
+    panel(
+        charts.stages_title(result, t), t("lifecycle.stages_subtitle", date=last_day(result, t)),
+        charts.draw_stages(result, t, view.palette), table, name=name, columns=columns,
+    )  # fmt: skip
+
+
+def _stage_table(result: StagesResult, t: Translator) -> tuple[pd.DataFrame, list[Column]]:
     named = result.counts.assign(stage=[t(f"lifecycle.stage_{stage}") for stage in result.counts["stage"]])
     columns = [
         Column("stage", t("lifecycle.stage")),

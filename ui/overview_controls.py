@@ -1,10 +1,9 @@
-"""What the overview shows beside its tiles: the figures as a table, and how good the data is."""
+"""What the overview asks, and what it says about the data."""
 
 from __future__ import annotations
 
 import datetime as dt
 
-import pandas as pd
 import streamlit as st
 
 from ops_core.analyses.kpis import KpiQuery, KpiResult
@@ -13,7 +12,9 @@ from ops_core.workspace import Workspace
 from ui.current import View
 from ui.layout import panel_head
 from ui.session import remembered
+from ui.tables import Column
 from ui.text import small
+from ui.tiles import tiles
 
 
 def query(view: View) -> KpiQuery:
@@ -22,21 +23,23 @@ def query(view: View) -> KpiQuery:
 
 
 def figures(result: KpiResult, view: View) -> None:
-    """The tiles' numbers as a small table, to read and to download."""
+    """The tiles under a head that says which week, with their numbers as a table to read and to take away."""
     t = view.t
-    rows = [row for _, row in result.tiles.iterrows() if row["value"] == row["value"]]
-    words = pd.DataFrame(
-        {
-            t("overview.kpi"): [t(f"overview.{row['kpi']}") for row in rows],
-            t("overview.value"): [charts.value_text(row["unit"], row["value"], t) for row in rows],
-            t("overview.previous_week"): [charts.value_text(row["unit"], row["previous"], t) for row in rows],
-            t("overview.state"): [charts.reading(row, t) for row in rows],
-        }
-    )
+    columns = [
+        Column("kpi", t("overview.kpi")),
+        Column("value", t("overview.value"), "number"),
+        Column("previous", t("overview.previous_week"), "number"),
+        Column("change", t("overview.change"), "number"),
+        Column("relative", t("overview.relative"), "signed_share"),
+        Column("is_unusual", t("overview.state")),
+    ]
+    week = t.date_range(result.week, result.week + dt.timedelta(days=6))
     with st.container(gap=12):
-        week = t.date_range(result.week, result.week + dt.timedelta(days=6))
-        panel_head(t("overview.table_title"), week, charts.table(result, t), name="overview_figures")
-        st.table(words, border="horizontal", hide_index=True)
+        panel_head(
+            t("overview.table_title", week=week), t("overview.table_subtitle"), charts.table(result, t),
+            name="overview_figures", columns=columns,
+        )  # fmt: skip
+        tiles(charts.tiles(result, t))
 
 
 def health(result: KpiResult, view: View) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import streamlit as st
 
 from ops_core.analyses.retention import RetentionQuery, RetentionResult
 from ops_core.charts import retention as charts
 from ops_core.charts import retention_words as words
+from ops_core.charts.theme import CONFIG
 from ops_core.locale import Translator
 from ops_core.model.period import Period
 from ops_core.workspace import Workspace
 from ui.choices import pick, pick_number
 from ui.current import View
-from ui.layout import more
+from ui.layout import definition as definition_line
+from ui.layout import more, panel_head, wide
 from ui.people import user_list
 from ui.session import remembered
 from ui.tables import Column
@@ -70,6 +73,7 @@ def asked(view: View) -> Asked:
         min_occurrences=times,
         breakdown=None if breakdown == _NONE else breakdown,
         segment=view.segment,
+        top=4,
     )
     return Asked(query, starts[start], returns[event], breakdown.removeprefix("user."))
 
@@ -84,8 +88,26 @@ def cohort_period(view: View, grain: str, n_cohorts: int) -> Period:
     return Period.of_days(max(start, first_day), end_day)
 
 
-def columns(result: RetentionResult, t: Translator) -> list[Column]:
-    """How the table of the heat map is shown."""
+def heat_map(result: RetentionResult, asked_for: Asked, view: View) -> None:
+    """The cohorts. The head stays in view on a phone while the wide map scrolls below it."""
+    t, period = view.t, asked_for.query.period
+    span = t.date_range(period.first_date, period.last_date)
+    subtitle = t("retention.heat_subtitle", who=words.who(result, t), span=span, event=plain(asked_for.event))
+    with st.container(gap=12):
+        panel_head(
+            t("retention.heat_title"), subtitle, charts.table(result, t), name="retention_cohorts",
+            columns=_columns(result, t),
+        )  # fmt: skip
+        with wide():
+            st.plotly_chart(
+                charts.draw(result, t, view.palette), theme=None, config=CONFIG, key="retention_heat_map",
+                alt=f"{t('retention.heat_title')}. {subtitle}",
+            )  # fmt: skip
+        if words.has_censored(result):
+            definition_line(t("retention.censored_note"))
+
+
+def _columns(result: RetentionResult, t: Translator) -> list[Column]:
     names = list(charts.table(result, t).columns)
     return [
         Column(names[0], names[0]),

@@ -40,25 +40,25 @@ def draw_flow(result: LifecycleResult, t: Translator, palette: Palette = LIGHT) 
     fig.update_layout(barmode="relative", bargap=0.25, barcornerradius=1)
     flow = result.flow
     labels = [bucket_text(result, bucket, t) for bucket in flow["bucket"]]
-    hatched = ["/" if partial else "" for partial in flow["partial"]]
     for part in (*PARTS, _LOST):
         color = colors(palette)[part]
-        values = -flow[part].where(~flow["partial"]) if part == _LOST else flow[part]
         edge = palette.comp if part == "returning" else color
-        fig.add_bar(
-            x=labels, y=values, name=t(f"lifecycle.{part}"),
-            marker={
-                "color": [faded(color, 0.35) if partial else color for partial in flow["partial"]],
-                "pattern": {"shape": hatched, "size": 5, "solidity": 0.3, "fgcolor": edge},
-                "line": {"width": 0},
-            },
-            customdata=[
-                _flow_hover(part, users, partial, t) for users, partial in zip(flow[part], flow["partial"], strict=True)
-            ],
-            hovertemplate="%{customdata}<extra></extra>",
-        )  # fmt: skip
+        running = {"color": faded(edge, 0.12), "pattern": {"shape": "/", "size": 5, "solidity": 0.35, "fgcolor": edge}}
+        for partial, marker in ((False, {"color": color}), (True, running)):
+            rows = flow["partial"] == partial
+            if part == _LOST and partial or not rows.any():
+                continue  # whoever has not come yet may still come
+            fig.add_bar(
+                x=[label for label, kept in zip(labels, rows, strict=True) if kept],
+                y=flow.loc[rows, part] * (-1 if part == _LOST else 1),
+                name=t(f"lifecycle.{part}"), marker={**marker, "line": {"width": 0}},
+                customdata=[_flow_hover(part, users, partial, t) for users in flow.loc[rows, part]],
+                hovertemplate="%{customdata}<extra></extra>",
+            )  # fmt: skip
     reference(fig, palette, y=0, solid=True)
-    fig.update_xaxes(showline=False, tickvals=_spread(labels), type="category")
+    fig.update_xaxes(
+        showline=False, tickvals=_spread(labels), type="category", categoryorder="array", categoryarray=labels
+    )
     fig.update_yaxes(tickformat="~s", nticks=6)
     if flow["partial"].any():
         fig.add_annotation(
@@ -128,14 +128,18 @@ def draw_moves(result: StagesResult, t: Translator, palette: Palette = LIGHT) ->
     fig = figure(palette, height=340)
     sources = [NOT_YET, *STAGES]
     moves = result.transitions[result.transitions["users"] > 0]
+    heights = [moves.groupby("from_stage")["users"].sum().get(name, 0) for name in sources]
+    heights_now = [moves.groupby("to_stage")["users"].sum().get(name, 0) for name in STAGES]
     alive = {"introduction": palette.heat(0.4), "growth": palette.heat(0.6), "maturity": palette.heat(0.9)}
     tint = {**alive, NOT_YET: palette.series(2), "decline": palette.series(1), "churned": palette.comp}
     stay = faded(palette.comp, 0.22)
     fig.add_sankey(
-        arrangement="fixed",
+        arrangement="snap",
         node={
             "label": [_short(name, t) for name in (*sources, *STAGES)],
             "color": [tint[name] for name in (*sources, *STAGES)],
+            "x": [0.001] * len(sources) + [0.999] * len(STAGES),
+            "y": [*_centres(heights), *_centres(heights_now)],
             "pad": 14, "thickness": 10, "line": {"width": 0},
             "hovertemplate": "%{label}: %{value:,.0f}<extra></extra>",
         },
@@ -216,6 +220,14 @@ def bucket_text(result: LifecycleResult, bucket: pd.Timestamp, t: Translator) ->
     return t.date(day.date(), year=years > 1)
 
 
+def _centres(heights: list[int]) -> list[float]:
+    """Where the middle of each block lies, stacked from the top in the order given, small ones kept apart."""
+    gap = 0.045
+    scale = (1 - gap * (len(heights) - 1)) / max(sum(heights), 1)
+    tops = [sum(heights[:place]) * scale + gap * place for place in range(len(heights))]
+    return [min(0.999, max(0.001, top + height * scale / 2)) for top, height in zip(tops, heights, strict=True)]
+
+
 def _short(stage: str, t: Translator) -> str:
     return t(f"lifecycle.stage_{stage}")
 
@@ -223,7 +235,8 @@ def _short(stage: str, t: Translator) -> str:
 def _limits(result: StagesResult) -> dict[str, object]:
     rules = result.rules
     return {
-        "introduction": rules.introduction_days, "active": rules.active_days, "churn": rules.churn_days,
+        "introduction": rules.introduction_days, "active": rules.active_days, "late": rules.active_days + 1,
+        "churn": rules.churn_days,
         "recent": rules.recent_days, "many": rules.mature_active_days,
     }  # fmt: skip
 

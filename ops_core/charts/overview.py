@@ -79,16 +79,6 @@ def table(result: KpiResult, t: Translator) -> pd.DataFrame:
     return rows.assign(kpi=[t(f"overview.{kpi}") for kpi in rows["kpi"]], is_unusual=rows["is_unusual"].map(words))
 
 
-def reading(row: pd.Series, t: Translator) -> str:
-    """The change of a KPI in words: its size, and whether it is unusual."""
-    if row["change"] != row["change"]:
-        return t("overview.no_previous")
-    word = t("overview.unusual") if row["is_unusual"] else t("overview.usual")
-    if row["n_history"] < FEWEST_CHANGES:
-        word = t("overview.too_short")
-    return t("overview.reading", change=_change(row, t), word=word)
-
-
 def value_text(unit: str, value: float, t: Translator) -> str:
     """A KPI's value as people read it."""
     return {"share": t.share, "money": t.money}.get(unit, t.compact)(value)

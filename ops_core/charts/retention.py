@@ -32,6 +32,7 @@ from ops_core.locale import Translator
 
 _ROW = 27  # pixels per cohort
 _LEFT = 128  # pixels for cohort and size
+_MOST_LINES = 5  # as many as there are colours
 _FEET = 2.3  # rows below the rule: mean and eligible users
 
 
@@ -51,8 +52,7 @@ def draw(result: RetentionResult, t: Translator, palette: Palette = LIGHT) -> go
         y=cells["cohort"].map({cohort: place for place, cohort in enumerate(cohorts)}),
     )
     ripe = table[table["share"].notna()]
-    top = float(ripe["share"].max()) if len(ripe) and ripe["share"].max() > 0 else 1.0
-    _cells(fig, result, table, top, t, palette)
+    _cells(fig, result, table, _color_range(ripe["share"]), t, palette)
     sizes = table.groupby("cohort")["users"].first()
     for y, cohort in enumerate(cohorts):
         _left(fig, y, cohort_text(result, cohort, t), palette.ink, 0)
@@ -67,17 +67,19 @@ def draw(result: RetentionResult, t: Translator, palette: Palette = LIGHT) -> go
 
 def draw_curves(result: RetentionResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
     """Weighted mean per period since, one line per group, with Wilson bands."""
-    fig = figure(palette, height=300, right=126, hover="x")
+    alone = len(result.groups) == 1
+    fig = figure(palette, height=300, right=54 if alone else 132, hover="x")
     columns = shown_offsets(result)
     ends: list[tuple[float, int]] = []
-    for place, group in enumerate(result.groups[:6]):
+    for place, group in enumerate(result.groups[:_MOST_LINES]):
         rows = result.means[(result.means["group"] == group) & (result.means["eligible"] > 0)]
         rows = rows[rows["offset"].isin(columns)]
         if rows.empty:
             continue
         color = palette.series(place)
         x = [columns.index(offset) for offset in rows["offset"]]
-        band(fig, x, rows["low"].tolist(), rows["high"].tolist(), color)
+        opacity = 0.14 if len(result.groups) <= 3 else 0.07
+        band(fig, x, rows["low"].tolist(), rows["high"].tolist(), color, opacity)
         name = group_text(group, t)
         fig.add_scatter(
             x=x, y=rows["share"], mode="lines+markers", line={"color": color, "width": 2}, cliponaxis=False,
@@ -90,13 +92,17 @@ def draw_curves(result: RetentionResult, t: Translator, palette: Palette = LIGHT
             hovertemplate="%{customdata}<extra></extra>",
         )  # fmt: skip
         ends.append((float(rows["share"].iloc[-1]), place))
-        text = f"<b>{_safe(name)}</b> {t.share(rows['share'].iloc[-1])}"
+        text = t.share(rows["share"].iloc[-1])
+        if not alone:
+            text = f"<b>{_safe(name if len(name) <= 12 else name[:11] + '…')}</b> {text}"
         end_label(fig, palette, x[-1], float(rows["share"].iloc[-1]), text, color=color)
-    _spread_labels(fig, [share for share, _ in ends])
+    _spread_labels(fig, [share for share, _ in ends], float(result.means["high"].max()))
     _percent_axis(fig)
     labels = column_labels(result, columns, t)
     step = max(1, -(-len(columns) // 4))
-    fig.update_xaxes(tickvals=list(range(0, len(columns), step)), ticktext=labels[::step])
+    fig.update_xaxes(
+        tickvals=list(range(0, len(columns), step)), ticktext=labels[::step], range=[-0.3, len(columns) - 0.7]
+    )
     return fig
 
 
@@ -153,9 +159,14 @@ def table(result: RetentionResult, t: Translator) -> pd.DataFrame:
 
 
 def _cells(
-    fig: go.Figure, result: RetentionResult, table: pd.DataFrame, top: float, t: Translator, palette: Palette
+    fig: go.Figure,
+    result: RetentionResult,
+    table: pd.DataFrame,
+    color_range: tuple[float, float],
+    t: Translator,
+    palette: Palette,
 ) -> None:
-    ripe = table[table["share"].notna()]
+    ripe, (low, high) = table[table["share"].notna()], color_range
     grid = np.full((int(table["y"].max()) + 1, int(table["x"].max()) + 1), np.nan)
     words = np.full(grid.shape, "", dtype=object)
     grid[ripe["y"], ripe["x"]] = ripe["share"]
@@ -172,13 +183,22 @@ def _cells(
     ]
     colors = [[place / (len(palette.sequential) - 1), color] for place, color in enumerate(palette.sequential)]
     fig.add_heatmap(
-        z=grid, zmin=0, zmax=top, colorscale=colors, showscale=False, xgap=2, ygap=2, hoverongaps=False,
+        z=grid, zmin=low, zmax=high, colorscale=colors, showscale=False, xgap=2, ygap=2, hoverongaps=False,
         customdata=words, hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
     fig.add_scatter(
         x=ripe["x"], y=ripe["y"], mode="text", text=[t.number(share * 100, 1) for share in ripe["share"]],
-        textfont={"color": [text_on(palette.heat(share / top)) for share in ripe["share"]]}, hoverinfo="skip",
+        textfont={"color": [text_on(palette.heat((share - low) / (high - low))) for share in ripe["share"]]},
+        hoverinfo="skip",
     )  # fmt: skip
+
+
+def _color_range(shares: pd.Series) -> tuple[float, float]:
+    """The shares of the palest and the strongest colour; close shares are not blown up to the whole scale."""
+    if shares.empty or not shares.max():
+        return 0.0, 1.0
+    low, high = float(shares.min()), float(shares.max())
+    return max(0.0, min(low - 0.12 * (high - low), 0.75 * high)), high
 
 
 def _feet(fig: go.Figure, result: RetentionResult, columns: list[int], n: int, t: Translator, palette: Palette) -> None:
@@ -227,11 +247,11 @@ def _percent_axis(fig: go.Figure) -> None:
     fig.update_yaxes(tickformat=".0%", rangemode="tozero", nticks=5)
 
 
-def _spread_labels(fig: go.Figure, shares: list[float]) -> None:
-    """Move end labels apart that would touch: about 5 % of the axis is one line of text."""
+def _spread_labels(fig: go.Figure, shares: list[float], top: float) -> None:
+    """Move end labels apart that would touch: about a sixteenth of the axis is one line of text."""
     if len(shares) < 2:
         return
-    line = 0.062 * max(shares)
+    line = 0.066 * top
     order = sorted(range(len(shares)), key=lambda place: shares[place])
     floor = -1.0
     for place in order:

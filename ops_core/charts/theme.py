@@ -68,7 +68,7 @@ def figure(
         },
         colorway=palette.categorical,
         xaxis={**axis, "showline": True},
-        yaxis={**axis, "showgrid": True, "gridcolor": palette.grid, "gridwidth": 1, "nticks": 5},
+        yaxis={**axis, "showline": False, "showgrid": True, "gridcolor": palette.grid, "gridwidth": 1, "nticks": 5},
         # An explicit template: importing streamlit swaps plotly's default for one of placeholder colours.
         template="none",
     )  # fmt: skip
