@@ -1,4 +1,4 @@
-"""What was spent per channel and day, as loaded from spend files."""
+"""What was spent per channel and day: of several files that name a channel's day the latest counts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from ops_core.engine.arrays import fetch_columns
 from ops_core.store import Store
 
 _DAILY = """
-    SELECT local_day, channel, (sum(amount) * 1000000)::BIGINT AS micros FROM spend
-    WHERE local_day >= DATE '1970-01-01' + $first::INTEGER AND local_day < DATE '1970-01-01' + $end::INTEGER
-    GROUP BY ALL ORDER BY channel, local_day
+    SELECT local_day, channel, (sum(amount) * 1000000)::BIGINT AS micros
+    FROM (SELECT *, max(batch_id) OVER (PARTITION BY channel, local_day) AS latest FROM spend
+          WHERE local_day >= DATE '1970-01-01' + $first::INTEGER AND local_day < DATE '1970-01-01' + $end::INTEGER)
+    WHERE batch_id = latest GROUP BY ALL ORDER BY channel, local_day
 """
 
 

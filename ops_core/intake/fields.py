@@ -35,6 +35,11 @@ _RULES: dict[str, dict[str, tuple[str, str | None, str | None]]] = {
         "occurred_at": ("time", None, "time_unread"),
     },
     "units": {"user_id": ("text", None, None), "variant": ("text", None, None)},
+    "spend": {
+        "occurred_at": ("time", "time_missing", "time_unread"),
+        "channel": ("text", None, None),
+        "value": ("amount", "cost_missing", "value_unread"),
+    },
 }
 PROPERTY_PREFIX = "f"
 

@@ -38,7 +38,7 @@ def fits(role: str, values: pd.Series) -> bool:
         return role != "variant"
     if role in ("occurred_at", "signup_at"):
         fit = _share(_TIME, cells) >= ENOUGH
-    elif role in ("value", "quantity", "unit_price"):
+    elif role in ("value", "quantity", "unit_price", "cost"):
         fit = _share(_NUMBER, cells) >= ENOUGH and not is_time(values)
     elif role == "variant":
         fit = 2 <= len(set(cells)) <= MAX_VARIANTS

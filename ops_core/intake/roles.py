@@ -1,13 +1,14 @@
 """What a file is (kind) and what its columns mean (roles), guessed from names and values, with reasons.
 
 Kinds: `events` (one row per action), `orders` (order lines or payments), `users` (one row per user), `units` (finished
-A/B test: one row per user with a variant and outcomes), `assignments` (who was put into which arm, outcomes elsewhere).
+A/B test: one row per user with a variant and outcomes), `assignments` (who was put into which arm, outcomes elsewhere),
+`spend` (what a channel cost on a day).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -15,13 +16,14 @@ from ops_core.errors import IntakeError, nearest
 from ops_core.intake import looks
 from ops_core.intake.vocabulary import COUNTED, EXACT, PART, WEAK_EVENT, WEAK_USER, folded
 
-KINDS = ("events", "users", "orders", "units", "assignments")
+KINDS = ("events", "users", "orders", "units", "assignments", "spend")
 ROLES: dict[str, tuple[str, ...]] = {
     "events": ("user_id", "event", "occurred_at", "value", "event_id"),
     "users": ("user_id", "signup_at"),
     "orders": ("user_id", "occurred_at", "order_id", "value", "quantity", "unit_price", "event_id"),
     "units": ("user_id", "variant"),
     "assignments": ("user_id", "variant", "experiment", "occurred_at"),
+    "spend": ("occurred_at", "channel", "value"),
 }
 REQUIRED: dict[str, tuple[str, ...]] = {
     "events": ("user_id", "event", "occurred_at"),
@@ -29,11 +31,13 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "orders": ("user_id", "occurred_at"),
     "units": (),
     "assignments": ("user_id", "variant"),
+    "spend": ("occurred_at", "value"),
 }
 # Other names people write in a mapping.
 _ALIASES = {
     "time": "occurred_at", "timestamp": "occurred_at", "user": "user_id", "amount": "value", "group": "variant",
     "arm": "variant", "price": "unit_price", "order": "order_id", "assigned_at": "occurred_at", "name": "event",
+    "date": "occurred_at", "day": "occurred_at", "spend": "value", "cost": "value",
 }  # fmt: skip
 _CONSTANT = "="
 
@@ -97,8 +101,11 @@ def guess(
     said = _said(columns, mapping or {})
     candidates = _candidates(columns, sample, said)
     chosen, confidence, reason, values = (
-        (kind, 1.0, "told", {}) if kind != "auto" else _kind(candidates, columns, sample)
+        (kind, 1.0, "told", {}) if kind != "auto" else _spend(candidates) or _kind(candidates, columns, sample)
     )
+    if chosen == "spend" and "value" not in said:
+        # What a cost is called would be no amount of an event: such names count in a spend file only.
+        candidates["value"] = [replace(one, role="value") for one in candidates["cost"]] + candidates["value"]
     roles = _assign(chosen, candidates, said)
     for needed in REQUIRED[chosen]:
         if not any(role.role == needed for role in roles):
@@ -157,6 +164,17 @@ def _rated(role: str, name: str) -> tuple[float, str] | None:
     if name in weak:
         return 0.4 - 0.02 * weak.index(name), "weak_name"
     return None
+
+
+def _spend(candidates: Mapping[str, list[Role]]) -> tuple[str, float, str, dict[str, object]] | None:
+    """A table of what channels cost on days: it names a channel and a cost, and nobody."""
+    best = {name: next(iter(found), None) for name, found in candidates.items()}
+    if any(best[role] is not None for role in ("user_id", "event", "order_id", "variant")):
+        return None
+    channel, cost, time = best["channel"], best["cost"], best["occurred_at"]
+    if channel is None or cost is None or time is None:
+        return None
+    return "spend", 0.9, "kind_spend", {"channel": channel.column, "cost": cost.column, "time": time.column}
 
 
 def _kind(
@@ -239,9 +257,12 @@ def _has(roles: Sequence[Role], name: str) -> bool:
 
 
 def _refuse(kind: str, role: str, columns: Sequence[str]) -> None:
-    code = {"user_id": "no_user_column", "occurred_at": "no_time_column", "event": "no_event_column"}.get(
-        role, "no_arm_column"
-    )
+    code = {
+        "user_id": "no_user_column",
+        "occurred_at": "no_time_column",
+        "event": "no_event_column",
+        "value": "no_cost_column",
+    }.get(role, "no_arm_column")
     raise IntakeError(code, kind=kind, columns=[name.strip() for name in columns[:12]])
 
 

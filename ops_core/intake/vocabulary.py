@@ -55,6 +55,13 @@ _NAMES = {
         variant variation group arm version testgroup abgroup abtestgroup experimentgroup treatment
         treatmentgroup condition bucket testarm abversion gate cell 组别 分组 实验组 实验分组 组 版本 方案 对照组
         测试组 策略组 实验组别 ab分组""",
+    "channel": """
+        channel channelname acquisitionchannel marketingchannel adchannel mediasource utmsource source 渠道 渠道名称
+        投放渠道 推广渠道 获客渠道 广告渠道 来源渠道 来源 媒体""",
+    "cost": """
+        spend cost adspend adcost amountspent totalspend totalcost marketingspend marketingcost mediacost budgetspent
+        spent 花费 消耗 费用 投放花费 投放金额 投放费用 推广费 推广费用 推广花费 广告费 广告费用 广告花费 成本
+        现金消耗 实际消耗""",
     "experiment": """
         experiment experimentname experimentid expid expname test testname testid abtest abtestname campaign
         实验 实验名称 实验id 实验名 实验编号 测试名称""",
