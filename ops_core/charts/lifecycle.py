@@ -46,7 +46,7 @@ def draw_flow(result: LifecycleResult, t: Translator, palette: Palette = LIGHT) 
         running = {"color": faded(edge, 0.12), "pattern": {"shape": "/", "size": 5, "solidity": 0.35, "fgcolor": edge}}
         for partial, marker in ((False, {"color": color}), (True, running)):
             rows = flow["partial"] == partial
-            if part == _LOST and partial or not rows.any():
+            if (part == _LOST and partial) or not rows.any():
                 continue  # whoever has not come yet may still come
             fig.add_bar(
                 x=[label for label, kept in zip(labels, rows, strict=True) if kept],
