@@ -130,8 +130,9 @@ def _candidates(body: str, ending: str, delimiter: str | None, quote: str | None
 
 def _spaced(body: str, mark: str) -> tuple[str, ...]:
     """A delimiter that is always followed by a blank is two characters long."""
-    total = body.count(mark)
-    if mark in ",;|" and total and body.count(mark + " ") >= 0.97 * total:
+    outside = re.sub(r'"[^"]*"', "", body[:200_000])
+    total = outside.count(mark)
+    if mark in ",;|" and total and outside.count(mark + " ") >= 0.97 * total:
         return (mark + " ", mark)
     return (mark,)
 
@@ -156,8 +157,9 @@ def _scored(body: str, syntax: Syntax) -> _Candidate:
     if syntax.delimiter == " ":
         prior *= 1 - blank
     doubled = 0.5 if blank > 0.4 and syntax.delimiter + syntax.delimiter in _PRIORS else 1.0
-    few = len(rows) <= 2 and share < 1.0
-    score = prior * bonus * share**1.5 * likeness * (1 - leftovers) * (1.3 - 1 / width) * doubled * (0.5 if few else 1)
+    # A first row of another width speaks against a syntax: it is the heading more often than a title.
+    few = 0.5 if len(rows) <= 2 and share < 1.0 else 0.65 if len(rows[0]) != width else 1.0
+    score = prior * bonus * share**1.5 * likeness * (1 - leftovers) * (1.3 - 1 / width) * doubled * few
     return _Candidate(syntax, score, width, share)
 
 

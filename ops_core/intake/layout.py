@@ -166,32 +166,42 @@ def _shapes_below(rows: Sequence[Record], width: int) -> Profile:
 
 
 def _count_headings(rows: Sequence[Record], shapes: Profile) -> int:
+    groups = _count_group_rows(rows)
+    if groups:
+        return groups + 1
     if not _is_heading(rows, shapes):
         return 0
     count = 1
-    while count < min(_MOST_HEADINGS, len(rows) - 1) and rows[count].line == rows[count - 1].line + _height(
-        rows[count - 1]
-    ):
-        if not (shapes.is_foreign(rows[count].cells) or _is_group_row(rows, count)):
+    while count < min(_MOST_HEADINGS, len(rows) - 1) and _follows(rows, count):
+        if not shapes.is_foreign(rows[count].cells):
             break
         count += 1
     return count
+
+
+def _follows(rows: Sequence[Record], index: int) -> bool:
+    """Whether a row stands directly below the one before it."""
+    return rows[index].line == rows[index - 1].line + _height(rows[index - 1])
 
 
 def _height(record: Record) -> int:
     return record.raw.count("\n") + 1
 
 
-def _is_group_row(rows: Sequence[Record], index: int) -> bool:
-    """Whether the row above is a row of group titles over full, different names."""
-    if index != 1 or len(rows) < 4:
-        return False
-    above, cells = rows[0].cells, rows[1].cells
-    gaps = sum(not cell.strip() for cell in above)
-    names = [cell.strip() for cell in cells]
-    if 3 * gaps < len(above) or not all(names) or len(set(names)) < len(names):
-        return False
-    return all(shape(name) in ("word", "text", "code") for name in names) and not _recurs(rows[1], rows[2:])
+def _count_group_rows(rows: Sequence[Record]) -> int:
+    """How many rows of group titles stand over a row of full, different names that no row below repeats."""
+    count = 0
+    while count < min(_MOST_HEADINGS - 1, len(rows) - 3) and _follows(rows, count + 1):
+        gaps = len(rows[count].cells) - _used(rows[count])
+        if 3 * gaps < len(rows[count].cells):
+            break
+        count += 1
+    if not count:
+        return 0
+    names = [cell.strip() for cell in rows[count].cells]
+    is_full = all(names) and len(set(names)) == len(names)
+    plain = all(shape(name) in ("word", "text", "code") for name in names)
+    return count if is_full and plain and not _recurs(rows[count], rows[count + 1 :]) else 0
 
 
 def _is_heading(rows: Sequence[Record], shapes: Profile) -> bool:

@@ -14,6 +14,7 @@ from ops_core.intake.tokenize import Record
 _OTHER_DELIMITERS = (" ", ";", "\t", "|", ",")
 _REPAIRS = frozenset({"stray_quote_kept", "open_quote_kept", "zero_bytes_removed"})
 _SHOWN_LINES = 20
+_TOTAL_INITIALS = frozenset("TtSsGgИи合总小汇總総합총")
 
 
 @dataclass
@@ -50,6 +51,7 @@ class TableReader:
         self._gap = False
         self._heading = [cell.strip() for cell in layout.header_cells]
         self._optional = len(layout.original) - _trailing_blank(layout.original)
+        self._first_name = layout.header_cells[0] if layout.header_cells else None
         self._check = _checked_columns(layout)
         self.account = Account()
 
@@ -81,19 +83,18 @@ class TableReader:
         self._gap = False
 
     def _full(self, record: Record, cells: list[str]) -> None:
-        if self._check and self._looks_odd(cells):
-            code = self._oddity(record, cells)
-            if code:
-                self._reject(record, code)
-                return
-        elif self.account.second_table is not None and not self._layout.profile.fits(cells):
-            self._reject(record, "second_table", n=self.account.second_table)
-            return
-        self._accept(record, cells)
+        doubtful = self._gap or self.account.second_table is not None or self._looks_odd(cells)
+        code = self._oddity(record, cells) if doubtful else None
+        if code:
+            self._reject(record, code)
+        else:
+            self._accept(record, cells)
 
     def _looks_odd(self, cells: Sequence[str]) -> bool:
-        """Cheap: a cell of a telling column begins like a word."""
-        return any(cells[index][:1].isalpha() for index in self._check) or cells[0][:1] in "TtSsGgИи合总小汇總総합총"
+        """Cheap: a cell of a telling column begins like a word, or the row like a total."""
+        if cells[0][:1] in _TOTAL_INITIALS or cells[0] == self._first_name:
+            return True
+        return any(cells[index][:1].isalpha() for index in self._check)
 
     def _oddity(self, record: Record, cells: Sequence[str]) -> str | None:
         if self._heading and [cell.strip() for cell in cells] == self._heading:
@@ -103,12 +104,21 @@ class TableReader:
             blank = sum(not cell.strip() for cell in cells)
             if shapes.contradictions(cells) or 2 * blank >= len(cells):
                 return "total_row"
-        if self._gap and shapes.is_foreign(cells) and shapes.agreements(cells) == 0:
+        if self._gap and self._begins_table(cells):
             self.account.second_table = record.line
             return "second_table"
-        if self.account.second_table is not None and not shapes.fits(cells):
+        if self.account.second_table is not None and (not shapes.fits(cells) or shapes.is_unknown(cells)):
             return "second_table"
         return None
+
+    def _begins_table(self, cells: Sequence[str]) -> bool:
+        """Whether a row below a gap is the heading of another table."""
+        shapes = self._layout.profile
+        if shapes.is_foreign(cells):
+            return shapes.agreements(cells) == 0
+        names = [cell.strip() for cell in cells]
+        is_full = all(names) and len(set(names)) == len(names)
+        return is_full and shapes.contradictions(cells) == shapes.typed and shapes.is_unknown(cells)
 
     def _other_width(self, record: Record, cells: list[str]) -> None:
         width = self._layout.width

@@ -47,6 +47,7 @@ _TOTAL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _MOSTLY = 0.9
+_ENOUGH_CELLS = 10
 
 
 @functools.lru_cache(maxsize=1 << 16)
@@ -76,9 +77,10 @@ def is_blank(cells: Sequence[str]) -> bool:
 
 @dataclass(frozen=True)
 class Profile:
-    """The usual shape of each column, `None` where cells differ or are free text."""
+    """The usual shape of each column (`None`: cells differ or are free text) and the values of columns with few."""
 
     shapes: tuple[str | None, ...]
+    known: tuple[frozenset[str] | None, ...] = ()
 
     @property
     def typed(self) -> int:
@@ -108,10 +110,21 @@ class Profile:
         wrong = self.contradictions(cells)
         return wrong >= 2 and wrong > self.agreements(cells)
 
+    def is_unknown(self, cells: Sequence[str]) -> bool:
+        """Whether a row has a new value in every one of at least two columns that otherwise repeat a few values."""
+        compared = [cell in known for cell, known in zip(cells, self.known, strict=False) if known and cell.strip()]
+        return len(compared) >= 2 and not any(compared)
+
 
 def profile(rows: Sequence[Sequence[str]], width: int) -> Profile:
     """The usual shapes of the columns of rows that all have `width` cells."""
-    return Profile(tuple(_column_shape(row[index] for row in rows) for index in range(width)))
+    shapes = tuple(_column_shape(row[index] for row in rows) for index in range(width))
+    return Profile(shapes, tuple(_few_values([row[index] for row in rows]) for index in range(width)))
+
+
+def _few_values(cells: Sequence[str]) -> frozenset[str] | None:
+    values = frozenset(cells)
+    return values if len(cells) >= _ENOUGH_CELLS and 2 * len(values) <= len(cells) else None
 
 
 def _column_shape(cells: Iterable[str]) -> str | None:

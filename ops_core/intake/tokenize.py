@@ -11,6 +11,7 @@ import functools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ops_core.errors import IntakeError
 
@@ -37,8 +38,7 @@ class Syntax:
     wrapped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One row as found: `cells` is None when it could not be read; `code` names a problem or a repair."""
 
     line: int
