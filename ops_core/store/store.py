@@ -32,6 +32,8 @@ class Store:
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: str, staging: Path) -> None:
         self._connection = connection
         self._write_lock = threading.RLock()
+        self._settings: tuple[int, dict[str, str]] = (-1, {})  # as read after so many writes
+        self._n_writes = 0
         self.path = path
         self.staging = staging
 
@@ -152,6 +154,8 @@ class Store:
                 with contextlib.suppress(duckdb.Error):
                     cursor.execute("ROLLBACK")
                 raise
+            finally:
+                self._n_writes += 1
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the file."""
@@ -168,9 +172,14 @@ class Store:
 
     def setting(self, key: str, default: object = None) -> object:
         """A setting's value, or `default` when it was never set."""
-        with self.cursor() as cursor:
-            row = cursor.execute("SELECT value FROM settings WHERE key = $key", {"key": key}).fetchone()
-        return default if row is None else json.loads(row[0])
+        # Every analysis asks for zone, week start and as-of several times: one read serves until the next write.
+        n_writes, settings = self._settings
+        if n_writes != self._n_writes:
+            n_writes = self._n_writes
+            with self.cursor() as cursor:
+                settings = dict(cursor.execute("SELECT key, value FROM settings").fetchall())
+            self._settings = (n_writes, settings)
+        return default if key not in settings else json.loads(settings[key])
 
     @staticmethod
     def put_setting(cursor: duckdb.DuckDBPyConnection, key: str, value: object) -> None:
