@@ -175,12 +175,16 @@ def analyze(workspace: Workspace, query: RetentionQuery) -> RetentionResult:
     labels = [_label(query, name) for name in counts.groups]
     times = _cohort_times(rules, query.grain, counts.cohorts)
     cells = _cells(counts, labels, times, spec.windows, rules)
-    means = pd.concat([_mean(cells[cells["group"] == label]).assign(group=label) for label in labels])
+    means = _means(counts, labels, spec.windows)
+    summed = means.groupby("offset", sort=False)[["eligible", "returned"]].sum() if len(labels) > 1 else means
+    mean = _mean_table(
+        np.array([ALL], dtype=object), summed["eligible"].to_numpy(), summed["returned"].to_numpy(), spec.windows
+    )
     return RetentionResult(
         query=query,
         cells=cells,
-        mean=_mean(cells),
-        means=means[["group", *means.columns[:-1]]].reset_index(drop=True),
+        mean=mean.drop(columns="group"),
+        means=means,
         cohorts=_cohorts(workspace, query, counts, labels, times),
         workspace=workspace,
     )
@@ -233,24 +237,43 @@ def _cells(
             "high": high,
             "ripe": ripe,
             "ripe_on": np.tile(ripe_on, n_groups),
-            "offset_end": np.tile(
-                [np.nan if last is None else float(last) for _, last in windows], n_groups * n_cohorts
-            ),
+            "offset_end": np.tile(_ends(windows), n_groups * n_cohorts),
         }
     )
 
 
-def _mean(cells: pd.DataFrame) -> pd.DataFrame:
-    eligible = cells["users"].where(cells["ripe"], 0)
-    summed = (
-        cells.assign(eligible=eligible)
-        .groupby(["offset", "offset_end"], as_index=False, dropna=False)[["eligible", "returned"]]
-        .sum()
+def _means(
+    counts: engine.RetentionCounts, labels: Sequence[str], windows: Sequence[tuple[int, int | None]]
+) -> pd.DataFrame:
+    """Weighted means of groups given by their counts: Σ returned ÷ Σ eligible over ripe cells."""
+    eligible = (counts.n_users[:, :, None] * counts.is_ripe[None]).sum(axis=1)
+    returned = (counts.n_returned * counts.is_ripe[None]).sum(axis=1)
+    return _mean_table(np.array(labels, dtype=object), eligible, returned, windows)
+
+
+def _mean_table(
+    labels: np.ndarray, eligible: np.ndarray, returned: np.ndarray, windows: Sequence[tuple[int, int | None]]
+) -> pd.DataFrame:
+    low, high = wilson(returned.reshape(-1), eligible.reshape(-1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(eligible > 0, returned / eligible, np.nan)
+    n_groups = len(labels)
+    return pd.DataFrame(
+        {
+            "group": np.repeat(labels, len(windows)),
+            "offset": np.tile([first for first, _ in windows], n_groups),
+            "eligible": eligible.reshape(-1),
+            "returned": returned.reshape(-1),
+            "share": share.reshape(-1),
+            "low": low,
+            "high": high,
+            "offset_end": np.tile(_ends(windows), n_groups),
+        }
     )
-    low, high = wilson(summed["returned"], summed["eligible"])
-    share = summed["returned"] / summed["eligible"].where(summed["eligible"] > 0)
-    summed = summed.assign(share=share, low=low, high=high)
-    return summed[["offset", "eligible", "returned", "share", "low", "high", "offset_end"]]
+
+
+def _ends(windows: Sequence[tuple[int, int | None]]) -> list[float]:
+    return [float("nan") if last is None else float(last) for _, last in windows]
 
 
 def _cohorts(
