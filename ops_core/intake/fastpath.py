@@ -20,6 +20,7 @@ from ops_core.intake.tokenize import Syntax
 
 # Small enough to stay in a core's cache while several marks are counted in it.
 _BLOCK = 1 << 18
+_TAIL = 256
 
 
 @dataclass
@@ -29,13 +30,19 @@ class Scan:
     sha256: str = ""
     counts: dict[bytes, int] = field(default_factory=dict)
     is_utf8: bool = True
-    last: bytes = b""
+    tail: bytes = b""
     size: int = 0
 
     @property
     def ends_with_line(self) -> bool:
         """Whether the last line is finished."""
-        return self.last in (b"\n", b"\r", b"")
+        return self.tail[-1:] in (b"\n", b"\r", b"")
+
+    @property
+    def blank_lines_at_end(self) -> int:
+        """How many empty lines follow the last row."""
+        ends = len(self.tail) - len(self.tail.rstrip(b"\r\n"))
+        return max(0, self.tail[len(self.tail) - ends :].count(b"\n") - 1)
 
 
 def scan(path: Path, patterns: Sequence[bytes] = ()) -> Scan:
@@ -49,8 +56,8 @@ def scan(path: Path, patterns: Sequence[bytes] = ()) -> Scan:
         while block := file.read(_BLOCK):
             digest.update(block)
             found.size += len(block)
-            found.last = block[-1:]
             whole = rest + block
+            found.tail = whole[-_TAIL:]
             for pattern in found.counts:
                 begin = max(0, len(rest) - len(pattern) + 1)
                 found.counts[pattern] += whole.count(pattern, begin)
@@ -95,7 +102,9 @@ def check(
     counted = _count(path, syntax, (width, skip), doubtful)
     scanning.join()
     seen = found[0]
-    ends_blank = sum(seen.counts[tail] - heading.count(tail) * (skip > 0) for tail in tails) + (seen.last == delimiter)
+    ends_blank = sum(seen.counts[tail] - heading.count(tail) * (skip > 0) for tail in tails) + (
+        seen.tail[-1:] == delimiter
+    )
     proved = counted is not None and seen.counts[blank_row] == 0
     if not proved or not _is_proved(seen, counted, (ends_blank if width > 1 else None, skip, end)):
         return None, seen
@@ -133,7 +142,7 @@ def _is_proved(seen: Scan, counted: tuple[int, ...], expected: tuple[int | None,
     n_rows, n_last, *_ = counted
     ends_blank, skip, end = expected
     counts = seen.counts
-    n_lines = counts[b"\n"] + (0 if seen.ends_with_line else 1)
+    n_lines = counts[b"\n"] + (0 if seen.ends_with_line else 1) - seen.blank_lines_at_end
     is_uniform = counts[b"\r"] == (counts[end] if end != b"\n" else 0) and counts[end] == counts[b"\n"]
     one_row_per_line = n_lines == n_rows + skip and n_rows > 0
     nothing_forgiven = ends_blank is None or ends_blank == n_rows - n_last

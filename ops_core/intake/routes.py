@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +17,7 @@ from ops_core.intake.dialect import Choice, Dialect
 from ops_core.intake.encoding import Encoding
 from ops_core.intake.excel import open_workbook
 from ops_core.intake.fastpath import CleanFile, check, scan
+from ops_core.intake.files import file_hash, head_text, linked, unfinished_line
 from ops_core.intake.jsonlines import read_json_lines
 from ops_core.intake.layout import Layout, find_layout
 from ops_core.intake.notes import Note, info, warning
@@ -34,8 +32,6 @@ from ops_core.intake.typed import open_typed, write_frame
 _FAST_FROM_BYTES = 8_000_000
 _WIDEST = 5000
 _SURE_ENOUGH = 0.6
-_FEWEST_LINES = 20
-_LONG_HEAD = 32_000_000
 Folder = tempfile.TemporaryDirectory
 
 
@@ -45,8 +41,8 @@ def open_path(path: Path, options: SourceOptions) -> Source:
     try:
         found = open_container(path, Path(folder.name))
         if found.kind == "parquet":
-            linked = _linked(found.path, Path(folder.name))
-            return _finish(open_typed(linked, path.name, file_hash(path), folder), found.notes)
+            stored = linked(found.path, Path(folder.name))
+            return _finish(open_typed(stored, path.name, file_hash(path), folder), found.notes)
         if found.kind == "excel":
             return _open_excel(path, found, options, folder)
         if found.kind == "json_lines":
@@ -68,12 +64,6 @@ def open_frame(frame: pd.DataFrame, name: str, options: SourceOptions) -> Source
     except BaseException:
         folder.cleanup()
         raise
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # Text ----------------------------------------------------------------------------------------------------------------
@@ -111,7 +101,7 @@ def _write_text(
         tokenizer = Tokenizer(dialect.syntax, layout.width, layout.profile.fits, options.mend)
         for _ in range(dialect.skip_lines):
             lines.next()
-        return _write(tokenizer.records(lines), layout, staging, _unfinished_line(text_path, dialect))
+        return _write(tokenizer.records(lines), layout, staging, unfinished_line(text_path, dialect.syntax.line_end))
 
 
 def _second_look(path: Path) -> Encoding:
@@ -123,7 +113,7 @@ def _second_look(path: Path) -> Encoding:
 def _as_utf8(path: Path, encoding: Encoding, staging: Path) -> tuple[Path, tuple[Note, ...]]:
     """The same text as UTF-8: the file itself, linked into the staging folder, or a transcoded copy."""
     if encoding.is_plain:
-        return _linked(path, staging), ()
+        return linked(path, staging), ()
     target = staging / "text.csv"
     lines, count = encodings.utf8_copy(path, target, encoding)
     notes = [] if encoding.name == "utf-8" else [info("encoding", encoding=encoding.name, sure=encoding.confidence)]
@@ -140,7 +130,7 @@ def _understand(path: Path, encoding: str, options: SourceOptions) -> tuple[Dial
     Raises:
         IntakeError: `empty`, `header_only`, `too_many_columns`.
     """
-    sample = _head_text(path)
+    sample = head_text(path)
     if not sample.strip("\ufeff \t\r\n\0"):
         raise IntakeError("empty")
     dialect = dialects.sniff(sample, encoding, options.delimiter, options.quote)
@@ -166,31 +156,8 @@ def _limited(records: object) -> list[Record]:
     return [record for _, record in zip(range(dialects.SAMPLE_RECORDS), records, strict=False)]
 
 
-def _head_text(path: Path, size: int = 1 << 20) -> str:
-    """The beginning of a file, up to the end of a line (more of it when its lines are very long)."""
-    with path.open("rb") as file:
-        block = file.read(size)
-        if len(block) == size:
-            if max(block.count(b"\n"), block.count(b"\r")) < _FEWEST_LINES:
-                block += file.read(_LONG_HEAD)
-            cut = max(block.rfind(b"\n"), block.rfind(b"\r"))
-            block = block[: cut + 1] if cut > 0 and file.read(1) else block
-    return block.decode("utf-8", "replace").removeprefix("\ufeff")
-
-
 def _newline(dialect: Dialect) -> str:
     return "" if dialect.syntax.line_end == "any" else dialect.syntax.line_end
-
-
-def _unfinished_line(path: Path, dialect: Dialect) -> int | None:
-    """The number of the last line when it has no line end (an upload may have been cut off there)."""
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        if file.read(1) in (b"\n", b"\r"):
-            return None
-        file.seek(0)
-        end = b"\r" if dialect.syntax.line_end == "\r" else b"\n"
-        return sum(block.count(end) for block in iter(lambda: file.read(1 << 22), b"")) + 1
 
 
 def _refuse_narrow(layout: Layout, records: Sequence[Record]) -> None:
@@ -343,15 +310,3 @@ def _open_json(path: Path, found: Container, folder: Folder[str]) -> Source:
 def _finish(source: Source, notes: tuple[Note, ...]) -> Source:
     source.notes = (*notes, *source.notes)
     return source
-
-
-def _linked(path: Path, staging: Path) -> Path:
-    """The file inside the staging folder, where the database may read it: a hard link, else a copy."""
-    if path.parent == staging:
-        return path
-    target = staging / f"original{path.suffix or '.csv'}"
-    try:
-        os.link(path.resolve(), target)
-    except OSError:
-        shutil.copyfile(path, target)
-    return target

@@ -45,7 +45,6 @@ class Record(NamedTuple):
     cells: list[str] | None
     raw: str
     code: str | None = None
-    values: tuple[tuple[str, object], ...] = ()
 
 
 class Lines:
