@@ -108,7 +108,7 @@ def sums(store: Store, exposed: Exposures, spec: SumsSpec) -> Sums:
     )
     with store.cursor() as cursor:
         cursor.register("exposed_users", frame)
-        cursor.execute("CREATE TEMP TABLE exposed AS SELECT * FROM exposed_users ORDER BY user_key")
+        cursor.execute("CREATE TEMP TABLE exposed AS SELECT * FROM exposed_users")
         parts = {"y": spec.outcome, "d": spec.denominator, "x": spec.covariate}
         for name, part in parts.items():
             _AMOUNTS[part.kind if part else "none"](store, cursor, name, part)
@@ -208,6 +208,8 @@ def _of_events(store: Store, cursor: duckdb.DuckDBPyConnection, name: str, outco
         GROUP BY user_key
     """
     conditions = on_events(store, outcome.filters, alias="events")
+    if outcome.kind == "value":
+        statement = statement.replace("{conditions}", "value IS NOT NULL AND {conditions}")
     amount = {"did": "1", "count": "count(*)", "value": "coalesce(sum(value), 0)"}[outcome.kind]
     cursor.execute(
         statement.replace("{amounts}", f"amount_{name}")
