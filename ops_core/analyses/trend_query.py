@@ -97,6 +97,7 @@ class TrendsQuery:
             sums as the mean per bucket, everything else over all their events.
         cumulative: each point covers everything since the first bucket.
         compare: another period, `previous`, or `year` (weeks by ISO number, days by weekday).
+        context_buckets: buckets before the period that are shown with it, as far as the data reach.
 
     Raises:
         QueryError: parts that do not go together.
@@ -113,6 +114,7 @@ class TrendsQuery:
     compare: Period | str | None = None
     segment: Segment | None = None
     target: Target | None = None
+    context_buckets: int = 0
 
     def __post_init__(self) -> None:
         given = (self.series,) if isinstance(self.series, (str, Series)) else tuple(self.series)
@@ -128,6 +130,8 @@ class TrendsQuery:
             raise QueryError("trends_formula_needs_two", n=len(series))
         if self.rolling_buckets < 1 or (self.rolling_buckets > 1 and self.cumulative):
             raise QueryError("trends_smoothing", value=self.rolling_buckets)
+        if self.context_buckets < 0 or (self.context_buckets and self.cumulative):
+            raise QueryError("trends_context", value=self.context_buckets)
         if isinstance(self.compare, str) and self.compare not in COMPARISONS:
             raise QueryError("trends_unknown_comparison", value=self.compare, allowed=list(COMPARISONS))
 

@@ -40,9 +40,10 @@ class TrendsResult:
 
     `points`, one row per line, group and bucket: line (`1`, `2`, … or `formula`), group (value of the breakdown,
     `OTHER`, `MISSING`; `EVERYTHING` without a breakdown), bucket (its start: local wall-clock datetime), value,
-    numerator, denominator (nan for counts and sums), partial; with a comparison compare_bucket, compare_value,
-    difference, relative (nan where either side is partial or undefined); normal_low, normal_high and unusual (−1 low,
-    1 high, 0 inside or unknown) for lines without breakdown, rolling or cumulating, nan where the past is too short.
+    numerator, denominator (nan for counts and sums), partial, in_period (not mere context); with a comparison
+    compare_bucket, compare_value, difference, relative (nan where either side is partial or undefined); normal_low,
+    normal_high and unusual (−1 low, 1 high, 0 inside or unknown) for lines without breakdown, rolling or cumulating,
+    nan where the past is too short.
 
     `totals`, one row per line and group over the complete part of the period: value, numerator, denominator, share
     (0–1 of all groups, only where groups add up), compare_value, difference, relative.
@@ -67,11 +68,13 @@ def analyze(workspace: Workspace, query: TrendsQuery) -> TrendsResult:
             period without data.
     """
     first, end = _buckets(workspace, query)
-    window = Window(first, end, query.grain, query.width)
-    groups = _groups(workspace, query, window)
+    groups = _groups(workspace, query, Window(first, end, query.grain))
+    shown_from = min(first, max(first - query.context_buckets, first_whole_bucket(workspace, query.grain)))
+    window = Window(shown_from, end, query.grain, query.width)
     count = functools.partial(measured, workspace.store, query, groups)
     lines = count(window)
     points = _points(workspace, query, window, lines)
+    points["in_period"] = points["place"] >= first - shown_from
     points = _with_comparison(workspace, query, window, points, count)
     points = _with_normal_range(workspace, query, window, points, count)
     totals, complete = _totals(workspace, query, groups)
@@ -139,7 +142,8 @@ def _with_comparison(
 ) -> pd.DataFrame:
     if query.compare is None:
         return points
-    partners = _partners(workspace.rules, query, window)
+    own_first = window.first + int(points.loc[points["in_period"], "place"].min())
+    partners = _partners(workspace.rules, query, np.arange(window.first, window.end), own_first)
     other = Window(int(partners.min()), int(partners.max()) + 1, query.grain, query.width)
     known_from, rules = first_whole_bucket(workspace, query.grain), workspace.rules
     pieces = []
@@ -149,6 +153,8 @@ def _with_comparison(
         pieces.append(piece.assign(line=name, partner=piece["place"] + other.first, compare_bucket=piece["bucket"]))
     table = pd.concat(pieces)[["line", "group", "partner", "compare_bucket", "compare_value"]]
     joined = points.assign(partner=partners[points["place"]]).merge(table, on=["line", "group", "partner"], how="left")
+    joined.loc[~joined["in_period"], "compare_value"] = np.nan
+    joined.loc[~joined["in_period"], "compare_bucket"] = pd.NaT
     ends = np.array(other.edges_us(rules))[1:]
     unripe = ends[joined["partner"].to_numpy() - other.first] > workspace.as_of_us
     difference = (joined["value"] - joined["compare_value"]).where(~(joined["partial"] | unripe))
@@ -156,15 +162,14 @@ def _with_comparison(
     return joined.assign(difference=difference, relative=relative).drop(columns="partner")
 
 
-def _partners(rules: TimeRules, query: TrendsQuery, window: Window) -> np.ndarray:
-    """The bucket that each bucket is compared with."""
-    own = np.arange(window.first, window.end)
+def _partners(rules: TimeRules, query: TrendsQuery, own: np.ndarray, first: int) -> np.ndarray:
+    """The bucket that each bucket is compared with; `first` is the first one of the period."""
     if query.compare == "year":
         return np.array([year_before(rules, int(index), query.grain) for index in own])
     if query.compare == "previous":
-        return own - len(own)
+        return own - (int(own[-1]) + 1 - first)
     start_us, _ = query.compare.bounds(rules)
-    return own - window.first + int(bucket_of(rules, np.array([start_us]), query.grain)[0])
+    return own - first + int(bucket_of(rules, np.array([start_us]), query.grain)[0])
 
 
 def _with_normal_range(

@@ -1,0 +1,273 @@
+"""Charts of a trend: the lines with their normal range, the groups of a breakdown, the outlook on a target."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from ops_core.analyses.outlook import Outlook
+from ops_core.analyses.trends import TrendsResult
+from ops_core.charts.theme import (
+    LIGHT,
+    MARKERS,
+    Palette,
+    band,
+    end_label,
+    figure,
+    number_column,
+    number_header,
+    partial,
+    reference,
+    row_name,
+)
+from ops_core.charts.trends_words import (
+    bucket_text,
+    group_name,
+    is_money,
+    is_share,
+    line_name,
+    signed_text,
+    tick_text,
+    value_text,
+)
+from ops_core.locale import Translator
+
+_MOST_LINES = 6
+_TICKS = 5
+_ROW = 46
+
+
+def draw(result: TrendsResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
+    """Every line and group over time; one line alone with its normal range, comparison and unusual points."""
+    lines = list(result.points.groupby(["line", "group"], sort=False))[:_MOST_LINES]
+    alone = len(lines) == 1
+    fig = figure(palette, height=336, right=16 if alone else 132, hover="x", top=18)
+    ends: list[tuple[float, object, str, str]] = []
+    for place, ((line, group), rows) in enumerate(lines):
+        color = palette.accent if alone else palette.series(place)
+        name = group_name(group, t) if result.query.breakdown else line_name(result.query, line, t)
+        if alone:
+            _range(fig, rows, palette)
+            _comparison(fig, result, rows, t, palette)
+        _line(fig, result, rows, color, name, MARKERS[min(place, len(MARKERS) - 1)], t, palette, alone=alone)
+        known = rows[rows["value"].notna()]
+        if len(known):
+            last = known.iloc[-1]
+            ends.append((float(last["value"]), last["bucket"], name, color))
+    if alone:
+        _unusual(fig, result, lines[0][1], t, palette)
+    else:
+        _labels(fig, ends, palette)
+    _axes(fig, result, t)
+    return fig
+
+
+def draw_groups(result: TrendsResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
+    """The groups' figures over the period as bars, thin bars below for the comparison, change on the right."""
+    rows = result.totals[result.totals["line"] == result.query.line_names[0]].reset_index(drop=True)
+    compared = rows["compare_value"].notna().any()
+    fig = figure(palette, height=_ROW * max(len(rows), 1) + 34, right=166 if compared else 84, top=20)
+    fig.update_xaxes(visible=False, rangemode="tozero")
+    fig.update_yaxes(range=[len(rows) - 0.4, -0.62], showticklabels=False, showgrid=False)
+    fig.add_bar(
+        y=rows.index, x=rows["value"], orientation="h", width=0.34, marker={"color": palette.accent}, hoverinfo="skip"
+    )
+    if compared:
+        fig.add_bar(
+            y=rows.index + 0.25, x=rows["compare_value"], orientation="h", width=0.11, marker={"color": palette.comp},
+            hoverinfo="skip",
+        )  # fmt: skip
+    fig.update_layout(barmode="overlay")
+    for place, row in rows.iterrows():
+        share = t.share(row["share"]) if row["share"] == row["share"] else ""
+        row_name(fig, palette, place, group_name(row["group"], t), share, lift=0.34)
+    values = [(place, value_text(result, row["value"], t)) for place, row in rows.iterrows()]
+    number_column(fig, palette, values, inset=82 if compared else 0, bold=True, color=palette.ink)
+    if compared:
+        changes = [(place, _change_text(result, row, t)) for place, row in rows.iterrows()]
+        number_column(fig, palette, changes)
+        number_header(fig, palette, t("trends.change"))
+    return fig
+
+
+def draw_outlook(outlook: Outlook, result: TrendsResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
+    """What is there, the forecast with its interval, and the target as a dotted line."""
+    fig = figure(palette, height=280, right=86, hover="x", top=18)
+    known, ahead = (outlook.path[outlook.path["is_forecast"] == later] for later in (False, True))
+    fig.add_scatter(
+        x=known["bucket"], y=known["value"], mode="lines", line={"color": palette.accent, "width": 2},
+        customdata=[value_text(result, value, t, exact=True) for value in known["value"]],
+        hovertemplate="%{customdata}<extra></extra>", cliponaxis=False,
+    )  # fmt: skip
+    if len(ahead):
+        joined = pd.concat([known.tail(1).assign(low=known["value"].tail(1), high=known["value"].tail(1)), ahead])
+        band(fig, joined["bucket"].tolist(), joined["low"].tolist(), joined["high"].tolist(), palette.accent)
+        fig.add_scatter(
+            x=joined["bucket"], y=joined["value"], mode="lines",
+            line={"color": palette.accent, "width": 2, "dash": "dot"}, cliponaxis=False,
+            customdata=[
+                t("trends.outlook_hover", value=value_text(result, row.value, t),
+                  range=t.interval(value_text(result, row.low, t), value_text(result, row.high, t)))
+                for row in joined.itertuples()
+            ],
+            hovertemplate="%{customdata}<extra></extra>",
+        )  # fmt: skip
+        end_label(fig, palette, ahead["bucket"].iloc[-1], float(ahead["value"].iloc[-1]),
+                  value_text(result, float(ahead["value"].iloc[-1]), t), color=palette.accent)  # fmt: skip
+    reference(fig, palette, y=outlook.target)
+    label = t("trends.target_label", target=value_text(result, outlook.target, t))
+    fig.add_annotation(
+        x=0, xref="paper", y=outlook.target, text=label,
+        showarrow=False, xanchor="left", yanchor="bottom", font={"color": palette.ink2},
+    )  # fmt: skip
+    highest = max(outlook.target, outlook.path["high"].max(), outlook.path["value"].max())
+    lowest = 0.0 if outlook.adds_up else min(outlook.target, outlook.path["low"].min(), outlook.path["value"].min())
+    room = 0.1 * (highest - lowest or 1.0)
+    fig.update_yaxes(range=[lowest - (0 if outlook.adds_up else room), highest + room])
+    _value_axis(fig, result, t)
+    _ticks(fig, outlook.path["bucket"], lambda bucket: t.date(bucket.date()))
+    return fig
+
+
+def table(result: TrendsResult, t: Translator) -> pd.DataFrame:
+    """What the chart shows, row by row, in words and numbers."""
+    rows = result.points
+    shown = pd.DataFrame({"bucket": [bucket_text(result.query, bucket, t) for bucket in rows["bucket"]]})
+    if result.query.breakdown:
+        shown["group"] = [group_name(group, t) for group in rows["group"]]
+    if len(result.query.line_names) > 1:
+        shown["line"] = [line_name(result.query, line, t) for line in rows["line"]]
+    kept = ["value", "numerator", "denominator", "compare_value", "difference", "relative", "normal_low", "normal_high"]
+    for name in kept:
+        if name in rows and rows[name].notna().any():
+            shown[name] = rows[name].to_numpy()
+    words = {-1: t("trends.unusually_low"), 0: "", 1: t("trends.unusually_high")}
+    notes = [words[one] for one in rows["unusual"]]
+    shown["note"] = [
+        t("trends.incomplete") if late else note for late, note in zip(rows["partial"], notes, strict=True)
+    ]
+    return shown
+
+
+# Pieces ------------------------------------------------------------------------------------------------------------
+
+
+def _range(fig: go.Figure, rows: pd.DataFrame, palette: Palette) -> None:
+    known = rows[rows["normal_low"].notna() & ~rows["partial"]]
+    if len(known) > 1:
+        band(
+            fig,
+            known["bucket"].tolist(),
+            known["normal_low"].tolist(),
+            known["normal_high"].tolist(),
+            palette.comp,
+            0.16,
+        )
+
+
+def _comparison(fig: go.Figure, result: TrendsResult, rows: pd.DataFrame, t: Translator, palette: Palette) -> None:
+    if "compare_value" not in rows or not rows["compare_value"].notna().any():
+        return
+    fig.add_scatter(
+        x=rows["bucket"], y=rows["compare_value"], mode="lines", cliponaxis=False,
+        line={"color": palette.comp, "width": 1.5, "dash": "dash"},
+        customdata=[
+            t("trends.compare_hover", bucket=bucket_text(result.query, row.compare_bucket, t),
+              value=value_text(result, row.compare_value, t, exact=True))
+            if row.compare_value == row.compare_value else ""
+            for row in rows.itertuples()
+        ],
+        hovertemplate="%{customdata}<extra></extra>",
+    )  # fmt: skip
+
+
+def _line(
+    fig: go.Figure, result: TrendsResult, rows: pd.DataFrame, color: str, name: str, symbol: str, t: Translator,
+    palette: Palette, *, alone: bool,
+) -> None:  # fmt: skip
+    whole, late = rows[~rows["partial"]], rows[rows["partial"]]
+    context = whole[~whole["in_period"]] if alone else whole.iloc[:0]
+    own = whole[whole["in_period"]] if alone else whole
+    if len(context):
+        # The line goes on into the period, so that there is no gap between the two.
+        context = pd.concat([context, own.head(1)])
+    for part, ink in ((context, palette.comp), (own, color)):
+        few = len(part) <= 45
+        fig.add_scatter(
+            x=part["bucket"], y=part["value"], name=name, cliponaxis=False, connectgaps=False,
+            mode="lines+markers" if few else "lines", line={"color": ink, "width": 2},
+            marker={"size": 5, "symbol": symbol, "color": ink},
+            customdata=[_hover(result, row, name, t, alone=alone) for row in part.itertuples()],
+            hovertemplate="%{customdata}<extra></extra>",
+        )  # fmt: skip
+    after = late[late["bucket"] > (whole["bucket"].max() if len(whole) else late["bucket"].min())]
+    if len(after):
+        both = pd.concat([whole.tail(1), after.head(1)])
+        partial(fig, palette, both["bucket"].tolist(), both["value"].tolist(), color=color)
+
+
+def _hover(result: TrendsResult, row: object, name: str, t: Translator, *, alone: bool) -> str:
+    bucket, value = bucket_text(result.query, row.bucket, t), value_text(result, row.value, t, exact=True)
+    if not alone:
+        return t("trends.hover_group", bucket=bucket, value=value, name=name)
+    if row.normal_low != row.normal_low:
+        return t("trends.hover", bucket=bucket, value=value)
+    normal = t.interval(value_text(result, row.normal_low, t), value_text(result, row.normal_high, t))
+    return t("trends.hover_normal", bucket=bucket, value=value, range=normal)
+
+
+def _unusual(fig: go.Figure, result: TrendsResult, rows: pd.DataFrame, t: Translator, palette: Palette) -> None:
+    """Unusual points stand out; whether high is good is not known of an event, so they are ink, not green or rust."""
+    marked = rows[rows["unusual"] != 0]
+    if marked.empty:
+        return
+    fig.add_scatter(
+        x=marked["bucket"], y=marked["value"], mode="markers", hoverinfo="skip", cliponaxis=False,
+        marker={"size": 9, "color": palette.ink, "line": {"color": palette.bg, "width": 1.5}},
+    )  # fmt: skip
+    for row in marked.tail(3).itertuples():
+        fig.add_annotation(
+            x=row.bucket, y=row.value, text=("▲ " if row.unusual > 0 else "▼ ") + value_text(result, row.value, t),
+            showarrow=False, yshift=14 if row.unusual > 0 else -14, font={"color": palette.ink},
+        )  # fmt: skip
+
+
+def _labels(fig: go.Figure, ends: list[tuple[float, object, str, str]], palette: Palette) -> None:
+    """Names at the line ends, moved apart where they would touch."""
+    if not ends:
+        return
+    values = [value for value, *_ in ends]
+    span = (max(values) - min(*values, 0)) or 1.0
+    pixels, lowest = 260 / span, float("-inf")
+    for value, bucket, name, color in sorted(ends, key=lambda end: end[0]):
+        at = max(value * pixels, lowest + 15)
+        lowest = at
+        short = name if len(name) <= 14 else name[:13] + "…"
+        end_label(fig, palette, bucket, value, short, color=color, shift=round(at - value * pixels))
+
+
+def _axes(fig: go.Figure, result: TrendsResult, t: Translator) -> None:
+    _value_axis(fig, result, t)
+    fig.update_yaxes(rangemode="tozero")
+    buckets = result.points["bucket"].drop_duplicates()
+    _ticks(fig, buckets, lambda bucket: tick_text(result.query, bucket, t))
+
+
+def _value_axis(fig: go.Figure, result: TrendsResult, t: Translator) -> None:
+    if is_share(result):
+        fig.update_yaxes(tickformat=".0%")
+    else:
+        fig.update_yaxes(tickformat="~s", tickprefix=t.currency_symbol if is_money(result) else "")
+
+
+def _ticks(fig: go.Figure, buckets: pd.Series, text: object) -> None:
+    step = max(1, -(-len(buckets) // _TICKS))
+    chosen = list(buckets)[::-1][::step][::-1]
+    fig.update_xaxes(tickvals=chosen, ticktext=[text(bucket) for bucket in chosen])
+
+
+def _change_text(result: TrendsResult, row: pd.Series, t: Translator) -> str:
+    if row["difference"] != row["difference"]:
+        return t.share(None)
+    arrow = "▲ " if row["difference"] > 0 else "▼ " if row["difference"] < 0 else ""
+    return arrow + (signed_text(result, row["difference"], t) if is_share(result) else t.signed_share(row["relative"]))

@@ -1,0 +1,35 @@
+"""Trends: how does a number move, and is that usual?"""
+
+from __future__ import annotations
+
+import ui
+from ops_core.analyses import trends
+from ops_core.charts import trends_words as words
+from ui import trends_controls as controls
+
+
+def render() -> None:
+    """Draw the page."""
+    view = ui.view()
+    t = view.t
+    ui.page_head(t("shell.page_trends"), t("trends.question"))
+    with ui.controls():
+        query = controls.query(view)
+    result = ui.cached(trends.analyze, view.workspace, query)
+    compared = controls.compared(view)
+    ui.answer(words.headline(result, t, compared), words.paragraph(result, t, compared))
+    controls.main_panel(result, view)
+    if query.breakdown or query.target:
+        with ui.panels():
+            if query.breakdown and len(result.totals):
+                controls.groups_panel(result, view)
+            if result.outlook:
+                controls.outlook_panel(result, view)
+    controls.numbers(result, view)
+    ui.definition(t("trends.definition", zone=view.workspace.rules.zone))
+
+
+if __name__ == "__main__":
+    from app import main
+
+    main()

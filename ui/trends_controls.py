@@ -1,0 +1,171 @@
+"""Controls of the trends page: which event, what of it, over which buckets, against what."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ops_core.analyses.trend_query import FORMULAS, MEASURES, Series, Target, TrendsQuery
+from ops_core.analyses.trends import TrendsResult
+from ops_core.charts import trends as charts
+from ops_core.charts import trends_words as words
+from ops_core.locale import Translator
+from ops_core.model.period import Period
+from ops_core.workspace import Workspace
+from ui.choices import pick, pick_number
+from ui.current import View
+from ui.layout import more, panel
+from ui.session import remembered
+from ui.tables import Column, table
+from ui.text import mark, plain, spaced
+
+_ANY, _NONE, _EVENT = "any", "none", "event:"
+_CONTEXT = {"hour": 24, "day": 28, "week": 13, "month": 12, "quarter": 8}
+_SMOOTH = {"plain": 1, "rolling": 0, "cumulative": 0}
+_ROLLING = {"hour": 24, "day": 7, "week": 4, "month": 3, "quarter": 4}
+_MOST_VALUES = 60
+_MOST_TARGET = 10**12
+
+
+def query(view: View) -> TrendsQuery:
+    """Ask for event, measure, bucket and breakdown; formula, smoothing and target under "more"."""
+    t = view.t
+    events = {_EVENT + name: name for name in remembered(Workspace.event_names, view.workspace)["event"]}
+    event = pick("trends_event", {_ANY: t("trends.any_activity"), **events}, label=t("trends.event"))
+    measures = {one: t(f"trends.measure_{one}") for one in MEASURES}
+    measure = pick("trends_measure", measures, label=t("trends.measure"))
+    grains = {one: t(f"trends.grain_{one}") for one in ("hour", "day", "week", "month")}
+    grain = pick("trends_grain", grains, label=t("trends.grain"), default=view.grain)
+    breakdown = pick("trends_by", _properties(view), label=t("trends.breakdown"))
+    shapes = {one: t(f"trends.shape_{one}", n=_ROLLING[grain]) for one in _SMOOTH}
+    shape = pick("trends_shape", shapes, label=t("trends.shape"))
+    with more(t):
+        second = pick("trends_second", {_NONE: t("trends.second_none"), _ANY: t("trends.any_activity"), **events},
+                      label=t("trends.second"), style="select")  # fmt: skip
+        formulas = {one: t(f"trends.formula_choice_{one}") for one in (*FORMULAS, _NONE)}
+        formula = pick("trends_formula", formulas, label=t("trends.formula"), style="select")
+        prop = pick("trends_prop", _numbers(view), label=t("trends.prop"), style="select")
+        target = pick_number("trends_target", label=t("trends.target"), default=0, low=0, high=_MOST_TARGET,
+                             hint=t("trends.target_hint"))  # fmt: skip
+        until = pick("trends_until", {one: t(f"trends.until_{one}") for one in ("week", "month", "quarter")},
+                     label=t("trends.until"), default="month", style="select")  # fmt: skip
+    series = [_series(event, measure, prop)]
+    if second != _NONE:
+        series.append(_series(second, measure, prop))
+    return TrendsQuery(
+        series=tuple(series),
+        period=view.period,
+        grain=grain,
+        formula=formula if _NONE not in (second, formula) else None,
+        breakdown=None if breakdown == _NONE else breakdown,
+        rolling_buckets=_ROLLING[grain] if shape == "rolling" else 1,
+        cumulative=shape == "cumulative",
+        compare=_compare(view),
+        segment=view.segment,
+        target=Target(float(target), _running(view, until)) if target else None,
+        context_buckets=0 if shape == "cumulative" else _CONTEXT[grain],
+    )
+
+
+def main_panel(result: TrendsResult, view: View) -> None:
+    """The lines over time."""
+    t, palette = view.t, view.palette
+    name = words.line_name(result.query, result.query.line_names[0], t)
+    legend = []
+    if result.query.breakdown is None and len(result.query.line_names) == 1:
+        legend.append(mark(palette.accent, plain(view.period_name)))
+        if result.points["normal_low"].notna().any():
+            legend.append(mark(palette.comp_soft, t("trends.legend_normal")))
+        if view.compare and result.points["compare_value"].notna().any():
+            legend.append(mark(palette.comp, t("trends.legend_compare", name=plain(view.compare_name))))
+    shape = "cumulative" if result.query.cumulative else "rolling" if result.query.rolling_buckets > 1 else "plain"
+    note = t(f"trends.note_{shape}", n=result.query.rolling_buckets)
+    subtitle = spaced(t.language, *legend, t(f"trends.subtitle_{result.query.grain}") + note)
+    by = t("trends.by", by=plain(result.query.breakdown.removeprefix("user."))) if result.query.breakdown else ""
+    panel(
+        plain(name) + by, subtitle, charts.draw(result, t, palette), charts.table(result, t), name="trends_lines",
+        columns=_columns(result, t),
+    )  # fmt: skip
+
+
+def groups_panel(result: TrendsResult, view: View) -> None:
+    """The groups over the whole period."""
+    t = view.t
+    shares = result.totals["share"].notna().any()
+    panel(
+        t("trends.groups_title", by=plain(result.query.breakdown.removeprefix("user."))),
+        t("trends.groups_subtitle" if shares else "trends.groups_subtitle_overlap", period=plain(view.period_name)),
+        charts.draw_groups(result, t, view.palette), result.totals, name="trends_groups",
+    )  # fmt: skip
+
+
+def outlook_panel(result: TrendsResult, view: View) -> None:
+    """The target."""
+    t, outlook = view.t, result.outlook
+    panel(
+        words.outlook_title(outlook, result, t), words.outlook_subtitle(outlook, t),
+        charts.draw_outlook(outlook, result, t, view.palette), outlook.path, name="trends_outlook",
+    )  # fmt: skip
+
+
+def numbers(result: TrendsResult, view: View) -> None:
+    """The table below the charts, newest first."""
+    frame = charts.table(result, view.t)
+    table(frame.iloc[::-1].reset_index(drop=True), _columns(result, view.t), name="trends_table", height=360,
+          alt=view.t("trends.table_alt"))  # fmt: skip
+
+
+def _columns(result: TrendsResult, t: Translator) -> list[Column]:
+    kind = "share" if words.is_share(result) else "money" if words.is_money(result) else "number"
+    whole = all(one.is_count for one in result.query.series) and result.query.formula != "ratio"
+    kind = "count" if whole and result.query.rolling_buckets == 1 else kind
+    kinds = {
+        "bucket": "text", "group": "text", "line": "text", "note": "text", "value": kind, "compare_value": kind,
+        "difference": "points" if kind == "share" else kind, "relative": "signed_share", "normal_low": kind,
+        "normal_high": kind, "numerator": "number", "denominator": "number",
+    }  # fmt: skip
+    frame = charts.table(result, t)
+    rate = frame.get("denominator") is not None
+    shown = [name for name in frame if rate or name not in ("numerator", "denominator")]
+    return [Column(name, t(f"trends.column_{name}"), kinds[name]) for name in shown]
+
+
+def compared(view: View) -> str:
+    """The comparison's name inside a sentence."""
+    name = plain(view.compare_name)
+    return name[:1].lower() + name[1:]
+
+
+def _series(event: str, measure: str, prop: str) -> Series:
+    name = event.removeprefix(_EVENT) if event.startswith(_EVENT) else None
+    return Series(name, measure, prop)
+
+
+def _compare(view: View) -> Period | str | None:
+    # A year back is aligned by ISO week or weekday by the analysis; a plain period only by position.
+    return "year" if view.compare and view.compare_name == view.t("shell.compare_year") else view.compare
+
+
+def _running(view: View, grain: str) -> Period:
+    """The week, month or quarter that as-of lies in."""
+    rules = view.workspace.rules
+    day = rules.local_days(np.array([view.workspace.as_of_us - 1]))
+    index = int(rules.bucket_index(day, grain)[0])
+    first, end = rules.index_start_day(np.array([index, index + 1]), grain)
+    return Period.of_days(int(first), int(end))
+
+
+def _properties(view: View) -> dict[str, str]:
+    found = {_NONE: view.t("trends.breakdown_none")}
+    for scope, prefix in (("user", "user."), ("event", "")):
+        frame = (
+            view.workspace.properties(scope) if scope == "event" else remembered(Workspace.properties, view.workspace)
+        )
+        names = frame.loc[frame["n_distinct"].between(2, _MOST_VALUES), "name"]
+        found |= {prefix + name: name for name in names}
+    return found
+
+
+def _numbers(view: View) -> dict[str, str]:
+    frame = view.workspace.properties("event")
+    names = frame.loc[frame["type"] == "number", "name"]
+    return {"value": view.t("trends.amount")} | {name: name for name in names}
