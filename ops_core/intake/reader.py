@@ -14,6 +14,7 @@ from ops_core.intake.tokenize import Record
 _OTHER_DELIMITERS = (" ", ";", "\t", "|", ",")
 _REPAIRS = frozenset({"stray_quote_kept", "open_quote_kept", "zero_bytes_removed"})
 _SHOWN_LINES = 20
+_LONG_ROW = 1_000_000
 _TOTAL_INITIALS = frozenset("TtSsGgИи合总小汇總総합총")
 
 
@@ -60,12 +61,13 @@ class TableReader:
         first, width, account = self._layout.first_line, self._layout.width, self.account
         add, looks_odd = self._writer.add, self._looks_odd
         for record in records:
-            line, cells, _, code = record
+            line, cells, raw, code = record
             if line < first:
                 continue
             # The short way, for nearly every row of nearly every file.
             plain = cells is not None and code is None and len(cells) == width and not cells[0].isspace()
-            if plain and cells[0] and not self._gap and account.second_table is None and not looks_odd(cells):
+            plain = plain and cells[0] and len(raw) < _LONG_ROW
+            if plain and not self._gap and account.second_table is None and not looks_odd(cells):
                 account.rows += 1
                 account.accepted += 1
                 add(line, cells)
@@ -168,6 +170,8 @@ class TableReader:
         if record.code:
             lines = self.account.repairs.setdefault(record.code, [])
             lines.append(record.line)
+        if len(record.raw) >= _LONG_ROW:
+            self.account.repairs.setdefault("long_row", []).append(record.line)
         self.account.accepted += 1
         self._writer.add(record.line, cells)
 

@@ -143,7 +143,9 @@ class Tokenizer:
         if cells is not None and (self.width is None or len(cells) == self.width):
             if self.width is not None and _looks_glued(cells, self.syntax.quote):
                 return Record(number, None, text, "unclear_quotes")
-            return Record(number, cells, text)
+            # By the rules quotation marks come in pairs; an odd one stands inside an unquoted cell.
+            is_odd = self.syntax.escape == self.syntax.quote and text.count(self.syntax.quote) % 2
+            return Record(number, cells, text, "stray_quote_kept" if is_odd else None)
         if cells is None:
             joined = self._over_lines(line, lines)
             if joined is not None:
