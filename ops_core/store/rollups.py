@@ -90,22 +90,32 @@ def _fetched(
     cursor: duckdb.DuckDBPyConnection, day: str, batch_id: int, low: int, high: int, *, revenue: bool
 ) -> _Rows:
     """Users and local days of a run in stored order; with `revenue` only rows whose value counts, in millionths."""
-    which = "batch_id = $batch AND user_key >= $low AND user_key < $high"
-    if revenue:
-        which += " AND value IS NOT NULL AND event_code IN (SELECT event_code FROM event_names WHERE counts_revenue)"
+    query = "SELECT event_code AS c, user_key AS u, {day} AS d {value} FROM events WHERE {which}"
+    query = query.replace("{day}", day).replace("{value}", ", (value * 1000000)::BIGINT AS v" if revenue else "")
+    which = "batch_id = $batch AND user_key >= $low AND user_key < $high" + (
+        " AND value IS NOT NULL" if revenue else ""
+    )
     given = {"batch": batch_id, "low": low, "high": high}
-    query = "SELECT event_code, count(*) FROM events WHERE {which} GROUP BY 1 ORDER BY 1"
-    counted = cursor.execute(query.replace("{which}", which), given).fetchall()
-    ends = np.cumsum([row[1] for row in counted], dtype=np.int64)
-    value = ", (value * 1000000)::BIGINT AS v" if revenue else ""
-    query = "SELECT user_key AS u, {day} AS d {value} FROM events WHERE {which}"
-    query = query.replace("{day}", day).replace("{value}", value).replace("{which}", which)
-    found = cursor.execute(query, given).fetchnumpy()
-    stretches = zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True) if counted else ()
-    return _Rows(
-        np.asarray(found["u"]), np.asarray(found["d"]), np.asarray(found["v"]) if revenue else None,
-        tuple(row[0] for row in counted), tuple(stretches),
-    )  # fmt: skip
+    found = cursor.execute(query.replace("{which}", which), given).fetchnumpy()
+    columns = {name: np.asarray(column) for name, column in found.items()}
+    if revenue:
+        counting = cursor.execute("SELECT event_code FROM event_names WHERE counts_revenue").fetchall()
+        kept = np.isin(columns["c"], [row[0] for row in counting])
+        columns = columns if kept.all() else {name: column[kept] for name, column in columns.items()}
+    columns = _in_order(columns)
+    codes, starts = np.unique(columns["c"], return_index=True)
+    edges = [*starts.tolist(), len(columns["c"])]
+    return _Rows(columns["u"], columns["d"], columns.get("v"), tuple(codes.tolist()), tuple(itertools.pairwise(edges)))
+
+
+def _in_order(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Rows by event and user: as they come, but a scan of rows not yet committed may hand pieces out of turn."""
+    codes, users = columns["c"], columns["u"]
+    later = (codes[1:] > codes[:-1]) | ((codes[1:] == codes[:-1]) & (users[1:] >= users[:-1]))
+    if later.all():
+        return columns
+    order = np.lexsort((users, codes))
+    return {name: column[order] for name, column in columns.items()}
 
 
 def _volumes(rows: _Rows) -> pd.DataFrame:
