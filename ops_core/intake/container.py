@@ -40,7 +40,7 @@ class Container:
     notes: tuple[Note, ...] = ()
 
 
-def open_container(path: Path, staging: Path) -> Container:
+def open_container(path: Path, staging: Path, nested: bool = False) -> Container:
     """Look into a file and unpack it if it is an archive with one table.
 
     Raises:
@@ -56,8 +56,10 @@ def open_container(path: Path, staging: Path) -> Container:
     if not head.strip(b" \t\r\n\xef\xbb\xbf\0"):
         raise IntakeError("empty")
     kind = _kind(head, path)
+    if nested and kind in ("gzip", "zip"):
+        raise IntakeError("unknown_archive", file=path.name)
     if kind == "gzip":
-        return _renamed(open_container(_gunzip(path, staging), staging), info("unpacked", file=path.name))
+        return _renamed(open_container(_gunzip(path, staging), staging, True), info("unpacked", file=path.name))
     if kind == "zip":
         return _unzip(path, staging)
     notes = ()
@@ -156,7 +158,7 @@ def _unzip(path: Path, staging: Path) -> Container:
         except (zipfile.BadZipFile, RuntimeError, zlib.error, EOFError, NotImplementedError):
             raise IntakeError("damaged_archive", file=path.name) from None
     note = warning("unpacked_one_of", file=member.filename) if len(members) > 1 else info("unpacked", file=path.name)
-    return _renamed(open_container(target, staging), note)
+    return _renamed(open_container(target, staging, True), note)
 
 
 def _renamed(found: Container, note: Note) -> Container:

@@ -48,19 +48,22 @@ _TOTAL = re.compile(
 )
 _MOSTLY = 0.9
 _ENOUGH_CELLS = 10
+_LONGEST_TELLING = 80
 
 
-@functools.lru_cache(maxsize=1 << 16)
 def shape(text: str) -> str:
     """The shape of one cell."""
+    return _short_shape(text) if len(text) <= _LONGEST_TELLING else "text" if text.strip() else "empty"
+
+
+@functools.lru_cache(maxsize=1 << 15)
+def _short_shape(text: str) -> str:
     stripped = text.strip()
     folded = stripped.casefold()
     if folded in _NULLS:
         return "empty"
     if folded in _BOOLEANS:
         return "boolean"
-    if len(stripped) > 80:
-        return "text"
     return next((name for name, pattern in _PATTERNS if pattern.fullmatch(stripped)), "text")
 
 

@@ -19,6 +19,7 @@ LONGEST_LINE = 16_000_000
 _LONGEST_RECORD_LINES = 500
 _MOST_QUOTES = 200
 _MOST_READINGS = 64
+_MOST_STEPS = 5000
 _WHITESPACE = "whitespace"
 
 
@@ -162,6 +163,8 @@ class Tokenizer:
             if not following or self._is_good_row(following.rstrip("\r\n")):
                 break
             text += following
+            if len(text) > LONGEST_LINE:
+                break
             if self.syntax.quote not in following:
                 continue
             whole = text.rstrip("\r\n")
@@ -221,6 +224,7 @@ class Grammar:
         self._delimiter = re.compile(delimiter)
         self._closing = re.compile(rf"{quote}(?={delimiter}|\Z)")
         self._syntax = syntax
+        self._steps = 0
 
     def strict(self, text: str) -> list[str] | None:
         """The cells by the rules, None when the rules are broken. A quote inside an unquoted cell is text."""
@@ -251,14 +255,16 @@ class Grammar:
         if text.count(self._syntax.quote) > _MOST_QUOTES:
             return []
         found: list[list[str]] = []
+        self._steps = 0
         self._extend(text, self._start(text), width, [], found)
+        if self._steps > _MOST_STEPS:
+            return []
         unique = {tuple(cells) for cells in found}
         return [list(cells) for cells in sorted(unique)]
 
     def _extend(self, text: str, position: int, left: int, cells: list[str], found: list[list[str]]) -> None:
-        if len(found) >= _MOST_READINGS:
-            return
-        if left == 0:
+        self._steps += 1
+        if len(found) >= _MOST_READINGS or self._steps > _MOST_STEPS or left == 0:
             return
         for cell, end in self._candidates(text, position):
             if end == len(text):

@@ -110,6 +110,9 @@ def test_archives(tmp_path: Path):
         open_source(tmp_path / "two.zip")
     with pytest.raises(IntakeError, match="unpacks to more than"):
         open_source(tmp_path / "bomb.zip")
+    (tmp_path / "twice.gz").write_bytes(gzip.compress(gzip.compress(TEXT.encode())))
+    with pytest.raises(IntakeError, match="cannot be opened here"):
+        open_source(tmp_path / "twice.gz")
     (tmp_path / "cut.gz").write_bytes(gzip.compress(TEXT.encode())[:200])
     with pytest.raises(IntakeError, match="damaged"):
         open_source(tmp_path / "cut.gz")

@@ -114,3 +114,9 @@ def test_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tokenize, "LONGEST_LINE", 50)
     with pytest.raises(IntakeError, match="longer than 50 characters"):
         records("x" * 60)
+
+
+def test_hopeless_quotes_are_given_up_soon():
+    # Every quote could close a cell: the number of readings grows without bound, the time must not.
+    text = '"' + 'a","' * 60 + "b" + '"c' * 60 + "\n"
+    assert records(text, width=9)[0].cells is None
