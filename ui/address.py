@@ -78,6 +78,11 @@ def keep(name: str, value: T, default: T, write: Callable[[T], Sequence[str]]) -
     return value
 
 
+def change(name: str, text: str) -> None:
+    """Put a parameter into the address; its control follows in the next run."""
+    st.query_params[name] = text
+
+
 def link_to(page: str, **shared: str) -> list[tuple[str, str]]:
     """The parameters of a link to a page: the shared choices (`shared` overrides them) and its own last ones."""
     memory = _memory()
@@ -98,3 +103,11 @@ def _texts(name: str) -> Texts:
 
 def _memory() -> _Memory:
     return st.session_state.setdefault(_STATE, _Memory())
+
+
+def peek(name: str, default: Sequence[str]) -> tuple[str, ...]:
+    """A parameter's texts as its control will take them, for a label that is drawn before the control."""
+    raw, known = _texts(name), st.session_state.get(control_key(name))
+    if raw != _memory().seen.get(name, ()) or known is None:
+        return raw or tuple(default)
+    return tuple(str(part) for part in known) if isinstance(known, (list, tuple)) else (str(known),)

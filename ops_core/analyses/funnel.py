@@ -41,8 +41,19 @@ from ops_core.model.time import dates_of
 from ops_core.workspace import Workspace
 
 __all__ = [
-    "ALL", "NATURAL_DAY", "NONE", "OTHER", "Exclusion", "FunnelComparison", "FunnelQuery", "FunnelResult", "Step",
-    "analyze", "compare",
+    "ALL",
+    "NATURAL_DAY",
+    "NONE",
+    "OTHER",
+    "Exclusion",
+    "FunnelComparison",
+    "FunnelQuery",
+    "FunnelResult",
+    "FunnelTrendQuery",
+    "Step",
+    "analyze",
+    "analyze_trend",
+    "compare",
 ]  # fmt: skip
 
 ALL, OTHER, NONE = tables.ALL, tables.OTHER, tables.NONE
@@ -182,26 +193,7 @@ class FunnelResult:
         (all windows closed), partial (the bucket reaches over the period's or the data's end). A user may be in several
         buckets: they do not add up.
         """
-        rules, spec = self.workspace.rules, self.query.spec(self.workspace)
-        found = engine.by_bucket(
-            self.workspace.store, spec, lambda instants: rules.bucket_index(rules.local_days(instants), grain)
-        )
-        users, converted = found.reached[from_step - 1], found.reached[(to_step or len(self.query.steps)) - 1]
-        low, high = wilson(converted, users)
-        first_days = rules.index_start_day(found.buckets, grain)
-        ends = rules.index_start_day(found.buckets + 1, grain)
-        starts_us = np.array([rules.day_start_us(day) for day in first_days])
-        ends_us = np.array([rules.day_start_us(day) for day in ends])
-        known_until = min(spec.end_us, spec.as_of_us if spec.as_of_us is not None else spec.end_us)
-        return pd.DataFrame(
-            {
-                "bucket": dates_of(first_days), "users": users, "converted": converted,
-                "share": np.divide(converted, users, out=np.full(len(users), np.nan), where=users > 0),
-                "share_low": low, "share_high": high, "n_immature": found.n_immature,
-                "mature": found.n_immature == 0,
-                "partial": (ends_us > known_until) | (starts_us < spec.start_us),
-            }
-        )  # fmt: skip
+        return _trend(self.workspace, self.query, grain, from_step, to_step)
 
     def users(self, step: int, dropped: bool = False, group: str | None = None) -> pd.DataFrame:
         """The users who reached a step (from 1); `dropped=True`: who reached it and not the next required one.
@@ -248,6 +240,21 @@ class FunnelResult:
         return tables.revenue(self.workspace.store, self.query.spec(self.workspace), self.journeys)
 
 
+@dataclass(frozen=True)
+class FunnelTrendQuery:
+    """A funnel's conversion from one step to another over time: see `FunnelResult.trend`."""
+
+    funnel: FunnelQuery
+    grain: str
+    from_step: int = 1
+    to_step: int | None = None
+
+
+def analyze_trend(workspace: Workspace, query: FunnelTrendQuery) -> pd.DataFrame:
+    """The trend of a funnel without asking for the funnel itself; columns as `FunnelResult.trend`."""
+    return _trend(workspace, query.funnel, query.grain, query.from_step, query.to_step)
+
+
 def analyze(workspace: Workspace, query: FunnelQuery) -> FunnelResult:
     """Ask a funnel.
 
@@ -259,3 +266,24 @@ def analyze(workspace: Workspace, query: FunnelQuery) -> FunnelResult:
     found = engine.answer(workspace.store, spec)
     groups = tables.groups_of(workspace.store, query, spec, found.counted)
     return FunnelResult(query, found.counted, groups, found.immature, found.n_dropped, workspace)
+
+
+def _trend(workspace: Workspace, query: FunnelQuery, grain: str, from_step: int, to_step: int | None) -> pd.DataFrame:
+    rules, spec = workspace.rules, query.spec(workspace)
+    found = engine.by_bucket(
+        workspace.store, spec, lambda instants: rules.bucket_index(rules.local_days(instants), grain)
+    )
+    users, converted = found.reached[from_step - 1], found.reached[(to_step or len(query.steps)) - 1]
+    low, high = wilson(converted, users)
+    first_days = rules.index_start_day(found.buckets, grain)
+    starts_us = np.array([rules.day_start_us(day) for day in first_days])
+    ends_us = np.array([rules.day_start_us(day) for day in rules.index_start_day(found.buckets + 1, grain)])
+    known_until = spec.end_us if spec.as_of_us is None else min(spec.end_us, spec.as_of_us)
+    return pd.DataFrame(
+        {
+            "bucket": dates_of(first_days), "users": users, "converted": converted,
+            "share": np.divide(converted, users, out=np.full(len(users), np.nan), where=users > 0),
+            "share_low": low, "share_high": high, "n_immature": found.n_immature, "mature": found.n_immature == 0,
+            "partial": (ends_us > known_until) | (starts_us < spec.start_us),
+        }
+    )  # fmt: skip

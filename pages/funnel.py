@@ -1,0 +1,39 @@
+"""Funnel: of those who start, how many arrive, and where do the others stop?"""
+
+from __future__ import annotations
+
+import ui
+from ops_core.analyses import funnel
+from ops_core.charts import funnel_words as words
+from ui import funnel_controls as controls
+from ui import funnel_panels as panels
+
+
+def render() -> None:
+    """Draw the page."""
+    view = ui.view()
+    t = view.t
+    ui.page_head(t("funnel.title"), t("funnel.question"))
+    with ui.controls():
+        asked = controls.ask(view)
+    if asked is None:
+        ui.note(t("funnel.need_two"))
+        return
+    result = controls.answer(view, asked.query)
+    reference = controls.answer(view, asked.reference) if asked.reference else None
+    comparison = funnel.compare(result, reference) if reference is not None and reference.n_entered else None
+    ui.answer(
+        ui.plain(words.headline(result, t, comparison, asked.against)),
+        ui.plain(words.paragraph(result, t, view.period_name, comparison, asked.against)),
+    )
+    panels.charts_of(view, result, comparison, asked.by)
+    panels.trend(view, asked.query, comparison)
+    panels.steps_table(view, result, comparison)
+    panels.lost_users(view, result, comparison)
+    panels.definition_line(view, result)
+
+
+if __name__ == "__main__":
+    from app import main
+
+    main()
