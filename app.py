@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages import _import, batches, campaigns, lifecycle, overview, retention, segments
+from pages import _import, batches, campaigns, funnel, lifecycle, overview, retention, segments, trends
 from ui import address, current, empty, failures, links, shell
 
 
@@ -26,8 +26,10 @@ class Room:
 CONTENTS = {
     "review": (Room("overview", overview.render),),
     "explore": (
+        Room("funnel", funnel.render),
         Room("lifecycle", lifecycle.render),
         Room("retention", retention.render),
+        Room("trends", trends.render),
         Room("segments", segments.render),
     ),
     "act": (Room("campaigns", campaigns.render, needs_events=False),),
