@@ -20,7 +20,7 @@ def render() -> None:
             ui.note(t("segments.saved_none"))
             return
         result = asked.compared(view, by)
-    asked.answer_of(result, view, kpi)
+    ui.answer(ui.plain(charts.headline(result, t, kpi)), ui.plain(charts.paragraph(result, t)))
     with ui.panels(1 if result.overlap_is_diagonal else 2):
         ui.panel(
             t("segments.chart_title", kpi=t(f"segments.kpi_{kpi}")),
@@ -32,8 +32,8 @@ def render() -> None:
             figure = charts.draw_overlap(result, t, palette)
             ui.panel(t("segments.overlap_title"), t("segments.overlap_subtitle"), figure, name="segments_overlap")
     asked.overview(result, view)
-    if classes := asked.rfm_of(view, by):
-        asked.rfm_panel(view, classes)
+    if by in segments.RFM_SCHEMES:
+        asked.rfm_panel(view, by)
     ui.definition(t("segments.definition"))
 
 

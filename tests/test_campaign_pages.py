@@ -102,12 +102,14 @@ def test_cookie_cats_from_file_to_verdict(home: Path, shared_data: Path):
 
 
 def test_groups_by_property_class_and_saved_segment(home: Path):
-    week = {"period": ["2026-03-09", "2026-03-15"]}
+    week = {"period": ["2026-03-12", "2026-03-18"]}
     by_channel = run("segments", segments_by="user.channel", **week)
     assert "comparisons with the reference" in said(by_channel)
     by_class = run("segments", segments_by="rfm", **week)
     assert "of the buyers bring" in said(by_class)
     assert len(by_class.get("plotly_chart")) == 2
+    by_stage = run("segments", segments_by="stage", **week)
+    assert "Groups as they stood on 12 Mar" in said(by_stage).replace("\u00a0", " ")
     by_name = run("segments", segments_by="rfm_names", language="zh", **week)
     assert "贡献" in said(by_name)
     saved = run("segments", segments_by="saved", **week)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ops_core.analyses import rfm, segments
-from ops_core.analyses.segments import KPIS, SHARES, SegmentQuery, SegmentResult
+from ops_core.analyses.segments import KPIS, RFM_SCHEMES, SHARES, SegmentQuery, SegmentResult
 from ops_core.charts import segments as charts
 from ops_core.locale import Translator
 from ops_core.model.segment import Segment
 from ops_core.workspace import Workspace
 from ui.choices import pick, pick_many
 from ui.current import View
-from ui.layout import answer, definition, panel, panel_head
+from ui.layout import definition, panel, panel_head
 from ui.people import user_list
 from ui.session import cached, remembered
 from ui.tables import Column, table
@@ -19,7 +19,6 @@ from ui.text import plain
 _SAVED = "saved"
 _MOST_VALUES = 200  # a property with more values than that is no grouping
 _LARGEST = ""
-_SCHEMES = {"rfm": "classes", "rfm_names": "names"}
 
 
 def by(view: View) -> str | tuple[Segment, ...] | None:
@@ -27,7 +26,7 @@ def by(view: View) -> str | tuple[Segment, ...] | None:
     t = view.t
     known = remembered(_properties, view.workspace)
     options = {f"user.{name}": name for name in known}
-    options |= {"rfm": t("segments.by_rfm"), "rfm_names": t("segments.by_rfm_names"), _SAVED: t("segments.by_saved")}
+    options |= {by: t(f"segments.by_{by}") for by in ("stage", *RFM_SCHEMES, _SAVED)}
     chosen = pick("segments_by", options, label=t("segments.by"))
     if chosen != _SAVED:
         return chosen
@@ -64,25 +63,13 @@ def overview(result: SegmentResult, view: View) -> None:
     table(charts.overview(result, t), columns, name="segments_overview", files=True)
 
 
-def answer_of(result: SegmentResult, view: View, kpi: str) -> None:
-    """The finding: the class that brings the money, or the largest difference between groups."""
-    t, classes = view.t, rfm_of(view, result.query.by)
-    head = charts.classes_headline(classes, t) if classes else charts.headline(result, t, kpi)
-    answer(plain(head), plain(charts.paragraph(result, t)))
-
-
-def rfm_of(view: View, by: str | tuple[Segment, ...]) -> rfm.RfmResult | None:
-    """The RFM answer where RFM classes are compared."""
-    scheme = _SCHEMES.get(by) if isinstance(by, str) else None
-    return cached(rfm.analyze, view.workspace, rfm.RfmQuery(scheme)) if scheme else None
-
-
-def rfm_panel(view: View, result: rfm.RfmResult) -> None:
-    """The RFM classes of the buyers, and one class as a list of users."""
+def rfm_panel(view: View, by: str) -> None:
+    """The RFM classes of today's buyers, and one class as a list of users."""
     t, workspace = view.t, view.workspace
+    result = cached(rfm.analyze, workspace, rfm.RfmQuery(RFM_SCHEMES[by]))
     named = result.classes.assign(rfm_class=[charts.group_name(name, t) for name in result.classes["rfm_class"]])
     panel(
-        t("segments.rfm_title"), t("segments.rfm_subtitle", date=t.datetime(workspace.as_of)),
+        plain(charts.classes_headline(result, t)), t("segments.rfm_subtitle", date=t.datetime(workspace.as_of)),
         charts.draw_classes(result, t, view.palette), named, name="segments_rfm", columns=_class_columns(t),
     )  # fmt: skip
     filled = result.classes[result.classes["users"] > 0].set_index("rfm_class")["users"]

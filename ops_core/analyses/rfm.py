@@ -1,13 +1,15 @@
 """Who buys recently, often and much: RFM scores and classes of the purchasers.
 
-Unit: a user with a purchase (an event that counts as revenue with a positive value) before as-of. Recency: local days
-from the last purchase to as-of; frequency: distinct days with a purchase; monetary: net value, refunds taken off.
-Scores 1–5: one more than the number of fifths marks (20 %, 40 %, …) that lie below the value, so equal values always
-share a score. Known limits: with few distinct values some scores stay empty; users who never bought are in no class.
+Unit: a user with a purchase (an event that counts as revenue with a positive value) before as-of or another day.
+Recency: local days from the last purchase to that day; frequency: distinct days with a purchase; monetary: net value,
+refunds taken off. Scores 1–5: one more than the number of fifths marks (20 %, 40 %, …) that lie below the value, so
+equal values always share a score. Known limits: with few distinct values some scores stay empty; users who never bought
+are in no class.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +18,7 @@ import pandas as pd
 from ops_core.engine import profiles, selection
 from ops_core.errors import QueryError
 from ops_core.model.segment import Segment
+from ops_core.model.time import day_number
 from ops_core.workspace import Workspace
 
 # Index: 4 when recency is good, 2 when frequency is, 1 when monetary is.
@@ -45,13 +48,14 @@ SCHEMES = {"classes": CLASS_ORDER, "names": NAMES}
 @dataclass(frozen=True)
 class RfmQuery:
     """`scheme`: `classes`, the 8 of Chinese practice (scores above or below their mean), or `names`, the 10-name map
-    of recency and frequency scores.
+    of recency and frequency scores. `at`: the local day at whose start the buyers are looked at (default: as-of).
 
     Raises:
         QueryError: an unknown scheme.
     """
 
     scheme: str = "classes"
+    at: dt.date | None = None
 
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:
@@ -81,18 +85,19 @@ class RfmResult:
 
 
 def analyze(workspace: Workspace, query: RfmQuery = RfmQuery()) -> RfmResult:
-    """Score and class every purchaser at as-of.
+    """Score and class every purchaser.
 
     Raises:
         QueryError: nobody has bought anything yet.
     """
-    store, as_of_us = workspace.store, workspace.as_of_us
-    if as_of_us is None:
+    if workspace.as_of_us is None:
         raise QueryError("no_data_yet")
-    found = profiles.purchases(store, as_of_us)
+    rules = workspace.rules
+    at_us = workspace.as_of_us if query.at is None else rules.day_start_us(day_number(query.at))
+    found = profiles.purchases(workspace.store, at_us)
     if not len(found.user_key):
-        raise QueryError("rfm_no_purchases")
-    recency = int(workspace.rules.local_days(np.array([as_of_us]))[0]) - found.last_day
+        raise QueryError("rfm_no_purchases", day=rules.moment(at_us).date().isoformat())
+    recency = int(rules.local_days(np.array([at_us]))[0]) - found.last_day
     r, f, m = scores(-recency), scores(found.frequency), scores(found.monetary)
     means = (float(r.mean()), float(f.mean()), float(m.mean()))
     users = pd.DataFrame(

@@ -1,11 +1,13 @@
 """Do groups of users differ: segments side by side on the KPIs, each value with its interval.
 
-Unit: a user, in the period. Groups: values of a user property, RFM classes, or segments, which may overlap. KPIs:
-`active_share` (active in the period ÷ users), `activation` (first seen in the period with a second active day in their
-first 7 days ÷ first seen and 7 days old), `retention` (active in the equally long stretch before and again in the
-period ÷ active before), `revenue_per_user` (net value ÷ users), `paying_share` (positive sum ÷ users). Shares carry
-Wilson intervals, means t intervals; differences are Welch's or exact, Holm-adjusted over the whole table. Known limits:
-RFM classes are formed from what the same users bought, so their revenue differs by construction.
+Unit: a user, in the period. Groups: values of a user property, segments (which may overlap), or RFM classes and
+life-cycle stages as they stood when the period began, so that what users do in it is no part of their group. KPIs:
+`active_share` (active in the period ÷ users), `activation` (first seen in the period with a second active day, or the
+workspace's activation event, in their first 7 days ÷ first seen and 7 days old), `retention` (active in the equally
+long stretch before and again in the period ÷ active before), `revenue_per_user` (net value ÷ users), `paying_share`
+(positive sum ÷ users). Shares carry Wilson intervals, means t intervals; differences are Welch's or exact,
+Holm-adjusted over the whole table. Known limit: users without the property, purchase or history that a grouping needs
+are in no group.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ops_core.analyses import rfm
+from ops_core.analyses import rfm, stages
 from ops_core.engine import profiles
 from ops_core.errors import QueryError, nearest
 from ops_core.model.aggregates import Aggregates
@@ -32,11 +34,12 @@ SHARES = {
 KPIS = ("active_share", "activation", "retention", "paying_share", "revenue_per_user")
 FEW = 30
 OTHER = "other"
+RFM_SCHEMES = {"rfm": "classes", "rfm_names": "names"}
 
 
 @dataclass(frozen=True)
 class SegmentQuery:
-    """`by`: a user property (`user.channel`), `rfm` (the 8 classes), `rfm_names` (the 10), or segments to compare.
+    """`by`: a user property (`user.channel`), `stage`, `rfm` (the 8 classes), `rfm_names` (the 10), or segments.
 
     `reference`: the group the others are compared with (default: the largest). `limit`: values of a property that get a
     group of their own; the rest is `other`.
@@ -130,14 +133,23 @@ def _members(workspace: Workspace, query: SegmentQuery) -> profiles.Groups:
         return profiles.groups_of_segments(store, query.by)
     if query.by.startswith("user."):
         return profiles.groups_by_property(store, query.by.removeprefix("user."), query.limit)
-    if query.by not in ("rfm", "rfm_names"):
+    if query.by == "stage":
+        return _stages(workspace, query)
+    if query.by not in RFM_SCHEMES:
         known = [f"user.{column.name}" for column in store.columns("user")]
-        raise QueryError("segments_unknown_by", value=query.by, nearest=nearest(query.by, ["rfm", "rfm_names", *known]))
-    found = rfm.analyze(workspace, rfm.RfmQuery("classes" if query.by == "rfm" else "names"))
+        raise QueryError(
+            "segments_unknown_by", value=query.by, nearest=nearest(query.by, [*known, *RFM_SCHEMES, "stage"])
+        )
+    found = rfm.analyze(workspace, rfm.RfmQuery(RFM_SCHEMES[query.by], at=query.period.first_date))
     order = tuple(found.classes.loc[found.classes["users"] > 0, "rfm_class"])
     place = {name: number for number, name in enumerate(order)}
     numbers = found.users["rfm_class"].map(place).to_numpy(dtype=np.int64)
     return profiles.Groups(order, found.users["user_key"].to_numpy(), numbers)
+
+
+def _stages(workspace: Workspace, query: SegmentQuery) -> profiles.Groups:
+    found = stages.stages(workspace, at=query.period.first_date)
+    return profiles.Groups(stages.STAGES, found.keys, np.asarray(found.stage_of, dtype=np.int64))
 
 
 def _spec(workspace: Workspace, period: Period) -> tuple[profiles.SegmentSpec, bool]:
@@ -150,7 +162,9 @@ def _spec(workspace: Workspace, period: Period) -> tuple[profiles.SegmentSpec, b
     is_partial = end_us > as_of_us
     if is_partial:
         end_day, end_us = as_of_day, as_of_us
-    return profiles.SegmentSpec(first_day, end_day, as_of_day, end_us), is_partial
+    event = workspace.store.setting("activation_event")
+    event = None if event is None else str(event)
+    return profiles.SegmentSpec(first_day, end_day, as_of_day, end_us, as_of_us, event), is_partial
 
 
 def _reference(query: SegmentQuery, sums: pd.DataFrame) -> str:

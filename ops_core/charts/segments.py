@@ -6,7 +6,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ops_core.analyses import rfm
-from ops_core.analyses.segments import KPIS, OTHER, SHARES, SegmentResult
+from ops_core.analyses.segments import KPIS, OTHER, RFM_SCHEMES, SHARES, SegmentResult
+from ops_core.analyses.stages import STAGES
 from ops_core.charts.theme import (
     LIGHT,
     Palette,
@@ -117,6 +118,8 @@ def group_name(segment: str, t: Translator) -> str:
     """A group's name: words for the classes and the rest, everything else as it stands in the data."""
     if segment in _CODES:
         return t(f"rfm.{segment}")
+    if segment in STAGES:
+        return t(f"lifecycle.stage_{segment}")
     return t("segments.other") if segment == OTHER else segment
 
 
@@ -167,8 +170,8 @@ def paragraph(result: SegmentResult, t: Translator) -> str:
     overlapping = result.groups.loc[result.groups["shared_with_reference"] > 0, "segment"]
     if len(overlapping):
         text.append(t("segments.overlapping", names=t.join([group_name(name, t) for name in overlapping])))
-    if result.query.by in ("rfm", "rfm_names"):
-        text.append(t("segments.by_construction"))
+    if result.query.by in ("stage", *RFM_SCHEMES):
+        text.append(t("segments.as_it_stood", date=t.date(result.query.period.first_date)))
     if result.is_partial:
         text.append(t("segments.partial"))
     return ("" if t.language == "zh" else " ").join(text)

@@ -103,29 +103,40 @@ def groups_of_segments(store: Store, segments: Sequence[Segment]) -> Groups:
 
 @dataclass(frozen=True)
 class SegmentSpec:
-    """Local days `[first_day, end_day)` and the equally long stretch before; instants are UTC µs."""
+    """Local days `[first_day, end_day)` and the equally long stretch before; instants are UTC µs.
+
+    `activation_event`: name of the event that activates; `None`: a second active day does.
+    """
 
     first_day: int
     end_day: int
     as_of_day: int
     end_us: int
+    as_of_us: int
+    activation_event: str | None = None
 
 
 def group_sums(store: Store, groups: Groups, spec: SegmentSpec) -> pd.DataFrame:
     """Per group: group_no, users (first seen before the end), active, before (active in the stretch before), retained,
-    fresh (first seen in the period, at least `ACTIVATION_DAYS` days ago), activated (a second active day within them),
-    paying (positive sum in the period), revenue, revenue_squares (decimals).
+    fresh (first seen in the period, at least `ACTIVATION_DAYS` days ago), activated (a second active day, or the
+    activation event, within them), paying (positive sum in the period), revenue, revenue_squares (decimals).
+
+    Raises:
+        QueryError: the activation event is unknown.
     """
+    event = spec.activation_event
+    code = None if event is None else store.event_codes([event])[0]
     with store.cursor() as cursor:
         cursor.register("members_now", pd.DataFrame({"user_key": groups.user_key, "group_no": groups.group_no}))
-        _lay_zone(cursor, store, spec.end_us)
+        _lay_zone(cursor, store, max(spec.end_us, spec.as_of_us))
         span = spec.end_day - spec.first_day
         rows = cursor.execute(
             """
             WITH seen AS (
                 SELECT user_key, datediff('day', DATE '1970-01-01',
                        (first_seen_at + to_microseconds(offset_us))::DATE) AS seen_day
-                FROM users JOIN zone_ranges ON first_seen_at >= from_at AND first_seen_at < to_at),
+                FROM users JOIN zone_ranges ON first_seen_at >= from_at AND first_seen_at < to_at
+                WHERE first_seen_at < make_timestamp($end_us)),
             days AS (
                 SELECT user_key, datediff('day', DATE '1970-01-01', local_day) AS day, value FROM user_days
                 WHERE local_day >= DATE '1970-01-01' + $before_day::INTEGER
@@ -135,9 +146,15 @@ def group_sums(store: Store, groups: Groups, spec: SegmentSpec) -> pd.DataFrame:
                        bool_or(day < $first_day) AS was_active,
                        coalesce(sum(value) FILTER (day >= $first_day AND day < $end_day), 0)::DECIMAL(19, 6) AS revenue
                 FROM days GROUP BY user_key),
+            activations AS (
+                SELECT user_key, day FROM days WHERE $code IS NULL
+                UNION ALL
+                SELECT user_key, datediff('day', DATE '1970-01-01', (occurred_at + to_microseconds(offset_us))::DATE)
+                FROM events JOIN zone_ranges ON occurred_at >= from_at AND occurred_at < to_at
+                WHERE event_code = $code),
             firsts AS (
-                SELECT seen.user_key, count(day) >= 2 AS is_activated
-                FROM seen LEFT JOIN days ON days.user_key = seen.user_key
+                SELECT seen.user_key, count(day) >= $enough AS is_activated
+                FROM seen LEFT JOIN activations AS days ON days.user_key = seen.user_key
                      AND day BETWEEN seen_day AND seen_day + $activation_days - 1
                 WHERE seen_day >= $first_day AND seen_day < $end_day AND seen_day + $activation_days <= $as_of_day
                 GROUP BY seen.user_key)
@@ -152,7 +169,8 @@ def group_sums(store: Store, groups: Groups, spec: SegmentSpec) -> pd.DataFrame:
             """,
             {
                 "before_day": spec.first_day - span, "first_day": spec.first_day, "end_day": spec.end_day,
-                "as_of_day": spec.as_of_day, "activation_days": ACTIVATION_DAYS,
+                "as_of_day": spec.as_of_day, "activation_days": ACTIVATION_DAYS, "end_us": spec.end_us, "code": code,
+                "enough": 2 if code is None else 1,
             },
         ).fetchall()  # fmt: skip
     return pd.DataFrame(rows, columns=_SUMS)

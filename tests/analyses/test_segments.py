@@ -13,6 +13,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from ops_core import Period, QueryError, Segment
 from ops_core.analyses import segments
+from ops_core.analyses.rfm import CLASS_ORDER
 from ops_core.analyses.segments import FEW, SegmentQuery
 from ops_core.model.filters import Filter
 from ops_core.model.intervals import difference_of_shares
@@ -157,11 +158,27 @@ def test_overlapping_segments_are_shown_not_tested():
     assert nested.kpis["value"].notna().any()
 
 
-def test_rfm_classes_are_groups():
-    found = segments.analyze(crowd(), SegmentQuery("rfm", MARCH))
-    assert found.groups["users"].sum() == sum(number % 3 > 0 and number % 10 < 10 for number in range(200))
-    assert found.overlap.to_numpy().sum() == np.diag(found.overlap).sum()
-    assert set(segments.analyze(crowd(), SegmentQuery("rfm_names", MARCH)).groups["segment"])
+def test_rfm_classes_and_stages_are_those_of_the_periods_start():
+    rows = [("early", "pay", "2026-03-01 10:00:00", 9), ("late", "pay", "2026-03-09 10:00:00", 900)]
+    rows += [("quiet", "open", "2026-02-01 10:00:00", None), ("late", "open", "2026-03-07 10:00:00", None)]
+    workspace = workspace_of(rows, as_of="2026-03-20")
+    by_class = segments.analyze(workspace, SegmentQuery("rfm_names", MARCH))
+    assert by_class.groups["users"].sum() == 1  # only `early` had bought before 8 March
+    by_stage = segments.analyze(workspace, SegmentQuery("stage", MARCH)).groups.set_index("segment")["users"]
+    assert by_stage.to_dict() == {"introduction": 2, "growth": 0, "maturity": 0, "decline": 0, "churned": 1}
+    assert set(segments.analyze(crowd(), SegmentQuery("rfm", MARCH)).groups["segment"]) <= set(CLASS_ORDER)
+
+
+def test_the_activation_event_of_the_workspace_counts():
+    rows = [("a", "open", "2026-03-08 10:00:00", None), ("a", "open", "2026-03-10 10:00:00", None)]
+    rows += [("b", "open", "2026-03-09 10:00:00", None), ("b", "pay", "2026-03-09 11:00:00", 1)]
+    workspace = workspace_of(rows, as_of="2026-03-30")
+    groups = (Segment("all"), Segment("none", user_ids=frozenset()))
+    assert cell(segments.analyze(workspace, SegmentQuery(groups, MARCH)), "all", "activation")["numerator"] == 1
+    with workspace.store.write() as cursor:
+        workspace.store.put_setting(cursor, "activation_event", "pay")
+    found = cell(segments.analyze(workspace, SegmentQuery(groups, MARCH)), "all", "activation")
+    assert found[["numerator", "n"]].tolist() == [1, 2]
 
 
 def test_a_period_that_is_not_over_ends_at_as_of():
