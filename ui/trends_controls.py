@@ -78,7 +78,11 @@ def main_panel(result: TrendsResult, view: View) -> None:
         if view.compare and result.points["compare_value"].notna().any():
             legend.append(mark(palette.comp, t("trends.legend_compare", name=plain(view.compare_name))))
     shape = "cumulative" if result.query.cumulative else "rolling" if result.query.rolling_buckets > 1 else "plain"
-    note = t(f"trends.note_{shape}", n=result.query.rolling_buckets)
+    note = t(f"trends.note_{shape}", n=result.query.rolling_buckets) if shape != "plain" else ""
+    if shape == "plain" and any(one.measure == "users" for one in result.query.series):
+        note = t("trends.note_plain")
+    if not words.starts_at_zero(result):
+        note += t("trends.note_axis")
     subtitle = spaced(t.language, *legend, t(f"trends.subtitle_{result.query.grain}") + note)
     by = t("trends.by", by=plain(result.query.breakdown.removeprefix("user."))) if result.query.breakdown else ""
     panel(
@@ -109,8 +113,7 @@ def outlook_panel(result: TrendsResult, view: View) -> None:
 
 def numbers(result: TrendsResult, view: View) -> None:
     """The table below the charts, newest first."""
-    frame = charts.table(result, view.t)
-    table(frame.iloc[::-1].reset_index(drop=True), _columns(result, view.t), name="trends_table", height=360,
+    table(charts.table(result, view.t), _columns(result, view.t), name="trends_table", height=360,
           alt=view.t("trends.table_alt"))  # fmt: skip
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import plotly.graph_objects as go
 
 from ops_core.analyses.outlook import Outlook
-from ops_core.analyses.trends import TrendsResult
+from ops_core.analyses.trends import MISSING, OTHER, TrendsResult
 from ops_core.charts.theme import (
     LIGHT,
     MARKERS,
@@ -27,6 +29,7 @@ from ops_core.charts.trends_words import (
     is_share,
     line_name,
     signed_text,
+    starts_at_zero,
     tick_text,
     value_text,
 )
@@ -34,7 +37,7 @@ from ops_core.locale import Translator
 
 _MOST_LINES = 6
 _TICKS = 5
-_ROW = 46
+_ROW = 52
 
 
 def draw(result: TrendsResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
@@ -64,7 +67,9 @@ def draw(result: TrendsResult, t: Translator, palette: Palette = LIGHT) -> go.Fi
 
 def draw_groups(result: TrendsResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
     """The groups' figures over the period as bars, thin bars below for the comparison, change on the right."""
-    rows = result.totals[result.totals["line"] == result.query.line_names[0]].reset_index(drop=True)
+    rows = result.totals[result.totals["line"] == result.query.line_names[0]]
+    is_rest = rows["group"].isin([OTHER, MISSING])
+    rows = rows.assign(rest=is_rest).sort_values(["rest", "value"], ascending=[True, False]).reset_index(drop=True)
     compared = rows["compare_value"].notna().any()
     fig = figure(palette, height=_ROW * max(len(rows), 1) + 34, right=166 if compared else 84, top=20)
     fig.update_xaxes(visible=False, rangemode="tozero")
@@ -80,7 +85,7 @@ def draw_groups(result: TrendsResult, t: Translator, palette: Palette = LIGHT) -
     fig.update_layout(barmode="overlay")
     for place, row in rows.iterrows():
         share = t.share(row["share"]) if row["share"] == row["share"] else ""
-        row_name(fig, palette, place, group_name(row["group"], t), share, lift=0.34)
+        row_name(fig, palette, place, group_name(row["group"], t), share, lift=0.39)
     values = [(place, value_text(result, row["value"], t)) for place, row in rows.iterrows()]
     number_column(fig, palette, values, inset=82 if compared else 0, bold=True, color=palette.ink)
     if compared:
@@ -123,15 +128,17 @@ def draw_outlook(outlook: Outlook, result: TrendsResult, t: Translator, palette:
     highest = max(outlook.target, outlook.path["high"].max(), outlook.path["value"].max())
     lowest = 0.0 if outlook.adds_up else min(outlook.target, outlook.path["low"].min(), outlook.path["value"].min())
     room = 0.1 * (highest - lowest or 1.0)
-    fig.update_yaxes(range=[lowest - (0 if outlook.adds_up else room), highest + room])
-    _value_axis(fig, result, t)
+    axis_range = (lowest - (0 if outlook.adds_up else room), highest + room)
+    _value_axis(fig, result, axis_range, t)
     _ticks(fig, outlook.path["bucket"], lambda bucket: t.date(bucket.date()))
     return fig
 
 
 def table(result: TrendsResult, t: Translator) -> pd.DataFrame:
-    """What the chart shows, row by row, in words and numbers."""
-    rows = result.points
+    """What the chart shows, row by row, newest first, in words and numbers."""
+    rows = result.points.sort_values("bucket", ascending=False, kind="stable")
+    if all(series.is_count for series in result.query.series):
+        rows = rows.assign(normal_low=rows["normal_low"].round(), normal_high=rows["normal_high"].round())
     shown = pd.DataFrame({"bucket": [bucket_text(result.query, bucket, t) for bucket in rows["bucket"]]})
     if result.query.breakdown:
         shown["group"] = [group_name(group, t) for group in rows["group"]]
@@ -247,17 +254,25 @@ def _labels(fig: go.Figure, ends: list[tuple[float, object, str, str]], palette:
 
 
 def _axes(fig: go.Figure, result: TrendsResult, t: Translator) -> None:
-    _value_axis(fig, result, t)
-    fig.update_yaxes(rangemode="tozero")
+    shown = [name for name in ("value", "compare_value", "normal_low", "normal_high") if name in result.points]
+    low, high = result.points[shown].min().min(), result.points[shown].max().max()
+    room = 0.06 * ((high - low) or abs(high) or 1.0)
+    _value_axis(fig, result, (min(low, 0) if starts_at_zero(result) else low - room, high + room), t)
     buckets = result.points["bucket"].drop_duplicates()
     _ticks(fig, buckets, lambda bucket: tick_text(result.query, bucket, t))
 
 
-def _value_axis(fig: go.Figure, result: TrendsResult, t: Translator) -> None:
-    if is_share(result):
-        fig.update_yaxes(tickformat=".0%")
-    else:
-        fig.update_yaxes(tickformat="~s", tickprefix=t.currency_symbol if is_money(result) else "")
+def _value_axis(fig: go.Figure, result: TrendsResult, axis_range: tuple[float, float], t: Translator) -> None:
+    """Round ticks, written as the reader's language writes numbers (1.5万, 15K)."""
+    low, high = axis_range
+    if not math.isfinite(low) or not math.isfinite(high):
+        return
+    step = 10 ** math.floor(math.log10((high - low) / 3))
+    step *= next(factor for factor in (1, 2, 2.5, 5, 10) if (high - low) / (step * factor) <= 4.5)
+    ticks = [step * place for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    write = t.money if is_money(result) else t.compact
+    texts = [t.share(tick, 0 if step >= 0.01 else 1) if is_share(result) else write(tick) for tick in ticks]
+    fig.update_yaxes(range=[low, high], tickvals=ticks, ticktext=texts)
 
 
 def _ticks(fig: go.Figure, buckets: pd.Series, text: object) -> None:

@@ -177,6 +177,12 @@ def tick_text(query: TrendsQuery, bucket: dt.datetime, t: Translator) -> str:
     return t.date(bucket.date()) if query.grain == "week" else bucket_text(query, bucket, t)
 
 
+def starts_at_zero(result: TrendsResult) -> bool:
+    """Whether the value axis can start at 0 and still show the movement."""
+    values = result.points["value"].dropna()
+    return values.empty or values.min() < 0.5 * values.max()
+
+
 def main_points(result: TrendsResult) -> pd.DataFrame:
     """The points of the first line, of all users together or else of the first group."""
     rows = result.points[result.points["line"] == result.query.line_names[0]]
