@@ -20,9 +20,6 @@ def render() -> None:
             _prepare(waiting)
     except OpsError as refusal:
         ui.note(ui.plain(refusal.sentence(t)), "warning")
-        if st.button(t("import.another"), icon=":material/refresh:"):
-            uploads.forget()
-            st.rerun()
     done = loading.last_report()
     if done is not None:
         loading.show(*done)

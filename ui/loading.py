@@ -10,7 +10,7 @@ from ops_core.charts import intake as intake_chart
 from ops_core.intake.load import LoadOptions, Watch
 from ops_core.intake.report import IntakeReport
 from ops_core.intake.source import SourceOptions
-from ui import layout, links, session, uploads
+from ui import address, layout, links, session, uploads
 from ui.current import screen
 from ui.mapping import Target
 from ui.tables import Column, table
@@ -48,6 +48,7 @@ def load(upload: Upload, target: Target, options: LoadOptions, source: SourceOpt
             session.discard_workspace(target.name)
     st.session_state[_REPORT] = (target.name, report)
     uploads.forget()
+    address.change("workspace", target.name)  # what was loaded is what is looked at from here on
     st.rerun()
 
 
