@@ -35,7 +35,14 @@ def paragraph(result: RetentionResult, t: Translator) -> str:
     offset = first_offset(result)
     found = newest_change(result, offset)
     if found is None:
-        return t("retention.paragraph_unripe", date=_date(result, result.cells["ripe_on"].min(), t))
+        mean = result.mean[result.mean["offset"] == offset].iloc[0]
+        if not mean["eligible"]:
+            first = result.cells.loc[result.cells["offset"] == offset, "ripe_on"].min()
+            return t("retention.paragraph_unripe", date=_date(result, first, t))
+        return t(
+            "retention.paragraph_mean", users=t.number(mean["eligible"]), returned=t.number(mean["returned"]),
+            interval=t.interval(t.share(mean["low"]), t.share(mean["high"])), share=t.share(mean["share"]),
+        )  # fmt: skip
     text = t(
         "retention.paragraph",
         cohort=cohort_text(result, found.cohort, t), users=t.number(found.users), returned=t.number(found.returned),

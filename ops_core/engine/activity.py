@@ -117,7 +117,7 @@ def user_days(store: Store, spec: ActivitySpec) -> UserBuckets:
     with store.cursor() as cursor:
         rows = fetch_columns(cursor, "SELECT user_key, local_day, n_events FROM user_days")
     users, days, counts = rows["user_key"], rows["local_day"], rows["n_events"]
-    if not is_sorted(users):
+    if not is_sorted(users, days):
         order = np.lexsort((days, users))
         users, days, counts = users[order], days[order], counts[order]
     keep = in_segment(store, spec.segment, users)

@@ -41,9 +41,13 @@ def starts_of_runs(keys: np.ndarray) -> np.ndarray:
     return np.flatnonzero(is_start)
 
 
-def is_sorted(keys: np.ndarray) -> bool:
-    """Whether the values never fall."""
-    return bool(np.all(keys[1:] >= keys[:-1]))
+def is_sorted(keys: np.ndarray, then: np.ndarray | None = None) -> bool:
+    """Whether the values never fall; with `then`, whether rows stand in order of both."""
+    if then is None:
+        return bool(np.all(keys[1:] >= keys[:-1]))
+    rises = keys[1:] > keys[:-1]
+    rises |= (keys[1:] == keys[:-1]) & (then[1:] >= then[:-1])
+    return bool(rises.all())
 
 
 def user_blocks(users: np.ndarray, rows: int = BLOCK_ROWS) -> Iterator[slice]:

@@ -1,0 +1,100 @@
+"""Life cycle, stickiness and overview: the traces hold the result's numbers, words claim what is there."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from ops_core import Period
+from ops_core.analyses import kpis, lifecycle, stickiness
+from ops_core.charts import lifecycle as charts
+from ops_core.charts import overview
+from ops_core.charts import stickiness as sticky
+from ops_core.charts.theme import DARK, LIGHT
+from ops_core.locale import translator
+from tests.oracles.random_events import random_events
+from tests.support import workspace_of
+
+EN, ZH = translator("en"), translator("zh")
+
+
+@pytest.fixture(scope="module")
+def shop():
+    frame = random_events(seed=4, start=dt.datetime(2026, 1, 5), days=100, n_users=80, n_events=1600)
+    with workspace_of(frame, as_of="2026-04-09") as workspace:
+        yield workspace
+
+
+def test_bars_stack_to_active_users_and_running_buckets_are_apart(shop):
+    result = lifecycle.analyze(shop, lifecycle.LifecycleQuery(Period("2026-02-02", "2026-04-13"), "week"))
+    fig = charts.draw_flow(result, EN, LIGHT)
+    above, below, hatched = {}, {}, set()
+    for trace in fig.data:
+        for label, value in zip(trace.x, trace.y, strict=True):
+            side = below if trace.name == "Newly dormant" else above
+            side[label] = side.get(label, 0) + value
+            if trace.marker.pattern.shape:
+                hatched.add(label)
+    labels = [charts.bucket_text(result, bucket, EN) for bucket in result.flow["bucket"]]
+    assert [above[label] for label in labels] == result.flow["active"].tolist()
+    complete = result.complete
+    assert [below[label] for label in labels[: len(complete)]] == (-complete["newly_dormant"]).tolist()
+    # As-of is 9 April: the week of the 6th is still running and nobody can be called dormant in it.
+    assert hatched == {labels[-1]}
+    assert labels[-1] not in below
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+@pytest.mark.parametrize("t", [EN, ZH], ids=["en", "zh"])
+def test_everything_draws_in_both_themes_and_languages(shop, palette, t):
+    for grain in ("day", "week", "month", "quarter"):
+        result = lifecycle.analyze(shop, lifecycle.LifecycleQuery(Period("2026-01-05", "2026-04-13"), grain))
+        assert charts.draw_flow(result, t, palette).data
+        assert charts.draw_quick_ratio(result, t, palette).layout.height
+        assert charts.headline(result, t)
+        assert charts.paragraph(result, t) or len(result.complete) < 2
+    stages = lifecycle.stages(shop)
+    assert len(charts.draw_stages(stages, t, palette).data) == 2 * len(lifecycle.STAGES)
+    flows = charts.draw_moves(stages, t, palette).data[0].link.value
+    assert sum(flows) == stages.n_users
+    assert charts.stages_title(stages, t)
+    assert charts.moves_title(stages, t)
+    often = stickiness.analyze(shop, stickiness.StickinessQuery(Period("2026-03-01", "2026-03-29"), "day"))
+    assert sum(sticky.draw(often, t, palette).data[0].y) == pytest.approx(1)
+    assert sticky.title(often, t)
+
+
+def test_the_headline_counts_who_came_and_who_left():
+    rows = [("ann", "open", "2026-01-05"), ("ann", "open", "2026-01-12"), ("bob", "open", "2026-01-12")]
+    rows += [("cy", "open", "2026-01-20"), ("dan", "open", "2026-01-20"), ("eve", "open", "2026-01-20")]
+    # Week of the 19th: 3 active against 2 before; 3 came (all new), 2 left.
+    with workspace_of(rows, as_of="2026-01-26") as workspace:
+        result = lifecycle.analyze(workspace, lifecycle.LifecycleQuery(Period("2026-01-05", "2026-01-26"), "week"))
+    assert charts.headline(result, EN) == "Last week 3 users were active, 1 more: 3 came, 2 left"
+    assert charts.headline(result, ZH) == "上周活跃 3 人，多了 1 人：来了 3 人，走了 2 人"
+
+
+def test_tiles_colour_only_what_is_unusual(shop):
+    result = kpis.analyze(shop, kpis.KpiQuery())
+    shown = overview.tiles(result, EN)
+    assert [tile.kpi for tile in shown] == list(kpis.KPIS)
+    for tile in shown:
+        row = result.tile(tile.kpi)
+        assert (tile.tone != "neutral") == bool(row["is_unusual"])
+        assert tile.arrow == ("up" if row["change"] > 0 else "down" if row["change"] < 0 else "off")
+        assert len(tile.history) <= overview.SPARK_WEEKS
+    unusual = int(result.tiles["is_unusual"].sum())
+    assert overview.headline(result, EN).startswith(f"{unusual} figure" if unusual else "A normal week")
+    assert len(overview.table(result, ZH)) == len(kpis.KPIS)
+
+
+def test_without_money_no_money_tiles():
+    rows = [(f"u{day % 5}", "open", (dt.date(2026, 1, 5) + dt.timedelta(days=day)).isoformat()) for day in range(28)]
+    with workspace_of(rows, as_of="2026-02-02") as workspace:
+        result = kpis.analyze(workspace, kpis.KpiQuery())
+    kinds = {tile.kpi for tile in overview.tiles(result, EN)}
+    assert kinds == {"active_users", "new_users", "activation", "week1_retention", "stickiness"}
+    assert "Revenue" not in overview.paragraph(result, EN)
+    # Three weeks of history cannot say what is normal, and the words do not pretend to know.
+    assert "normal" not in overview.headline(result, EN)

@@ -1,0 +1,115 @@
+"""Retention's charts and sentences carry the result's numbers, and claim no more than the interval does."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from ops_core import Filter, Period, Segment
+from ops_core.analyses import cohort_change, retention
+from ops_core.charts import retention as charts
+from ops_core.charts import retention_words as words
+from ops_core.charts.theme import DARK, LIGHT
+from ops_core.locale import translator
+from tests.support import workspace_of
+
+EN, ZH = translator("en"), translator("zh")
+
+
+def weeks(returning: list[int], size: int = 200, as_of: str | None = None):
+    """A workspace with one cohort of `size` users per week, of whom so many are back the week after."""
+    monday = dt.date(2026, 1, 5)
+    rows = [("first", "open", "2025-12-31")]
+    for number, back in enumerate(returning):
+        start = monday + dt.timedelta(weeks=number)
+        rows += [(f"w{number}u{user}", "open", start.isoformat()) for user in range(size)]
+        rows += [(f"w{number}u{user}", "open", (start + dt.timedelta(days=8)).isoformat()) for user in range(back)]
+    end = monday + dt.timedelta(weeks=len(returning) + 1)
+    return workspace_of(rows, as_of=as_of or end.isoformat())
+
+
+def answered(workspace, **options):
+    query = retention.RetentionQuery(Period("2025-12-29", "2026-02-16"), "week", 4, **options)
+    return retention.analyze(workspace, query)
+
+
+def test_the_heat_map_shows_ripe_cells_and_leaves_the_rest_blank():
+    with weeks([50, 60, 70]) as workspace:
+        result = answered(workspace)
+    fig = charts.draw(result, EN, LIGHT)
+    grid = np.asarray(fig.data[0].z, dtype=float)
+    # Rows: 29 Dec (one user, nobody back), then 5, 12, 19 January with 50, 60, 70 of 200 back in week 1.
+    assert grid[:, 0].tolist() == [0, 0.25, 0.30, 0.35]
+    assert np.isnan(grid[3, 1:]).all()
+    assert fig.data[1].text[:1] == ("0.0",)
+    texts = [note.text for note in fig.layout.annotations]
+    assert "<b>30.0</b>" in texts  # weighted mean: 180 of 601 users
+    assert "601" in texts
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+@pytest.mark.parametrize("measure", ["on", "on_or_after", "rolling", "bracket"])
+def test_every_measure_draws_in_both_themes_and_languages(palette, measure: str):
+    with weeks([50, 60, 70]) as workspace:
+        result = answered(workspace, measure=measure, brackets=((1, 2), (3, 4)) if measure == "bracket" else ())
+    for t in (EN, ZH):
+        for draw in (charts.draw, charts.draw_curves, charts.draw_cohorts):
+            assert draw(result, t, palette).layout.height > 100
+        assert words.headline(result, t)
+        assert words.paragraph(result, t)
+        assert len(charts.table(result, t)) == len(charts.shown(result)["cohort"].unique()) + 1
+
+
+def test_a_headline_claims_a_difference_only_where_the_interval_does():
+    with weeks([50, 50, 50, 52]) as workspace:
+        same = answered(workspace)
+    with weeks([50, 50, 50, 90]) as workspace:
+        higher = answered(workspace)
+    with weeks([90, 90, 90, 50]) as workspace:
+        lower = answered(workspace)
+    assert "no clear difference" in words.headline(same, EN)
+    assert "above the 25.0%" in words.headline(higher, EN)
+    assert "高于此前 3 批的 25.0%" in words.headline(higher, ZH)
+    assert "below the 45.0%" in words.headline(lower, EN)
+    # The first week of the data holds old users, too: it is no yardstick, so three cohorts are compared, not four.
+    found = cohort_change.newest_change(higher)
+    assert (found.users, found.returned, found.earlier_cohorts, found.earlier_users) == (200, 90, 3, 600)
+    assert found.difference == pytest.approx(0.2)
+    assert found.difference_low > 0
+
+
+def test_nothing_ripe_says_when_it_will_be():
+    with weeks([50], as_of="2026-01-07") as workspace:
+        result = retention.analyze(workspace, retention.RetentionQuery(Period("2026-01-05", "2026-01-12"), "week", 4))
+    assert words.headline(result, EN) == "No cohort has had the time yet for next-week retention"
+    assert "19" in words.paragraph(result, EN)  # the week after the cohort's ends with 18 January
+    for draw in (charts.draw, charts.draw_curves, charts.draw_cohorts):
+        draw(result, EN, LIGHT)
+
+
+def test_groups_are_lines_and_users_of_a_cell_are_a_list():
+    rows = [
+        (f"u{user}", "open", f"2026-01-0{5 + day}", None, "ads" if user % 2 else None)
+        for user in range(40)
+        for day in ([0, 1] if user % 4 == 1 else [0])
+    ]
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, columns=["user_id", "event", "occurred_at", "value", "user.channel"])
+    with workspace_of(frame, as_of="2026-01-08") as workspace:
+        query = retention.RetentionQuery(Period("2026-01-05", "2026-01-06"), "day", 2, breakdown="user.channel")
+        result = retention.analyze(workspace, query)
+        assert result.users("2026-01-05", 1) == [f"u{user}" for user in sorted(range(1, 40, 4), key=str)]
+        assert len(result.users("2026-01-05", 1, returned=False)) == 30
+        only = Segment("ads", (Filter("user.channel", "eq", "ads"),))
+        alone = retention.analyze(workspace, retention.RetentionQuery(query.period, "day", 2, segment=only))
+    # 20 users without a channel, nobody back; 20 from ads, of whom every second one (10) is.
+    means = result.means.set_index(["group", "offset"])
+    assert means.loc[("ads", 1), ["eligible", "returned"]].tolist() == [20, 10]
+    assert means.loc[("(none)", 1), ["eligible", "returned"]].tolist() == [20, 0]
+    assert result.mean.set_index("offset").loc[1, ["eligible", "returned"]].tolist() == [40, 10]
+    assert alone.mean.set_index("offset").loc[1, ["eligible", "returned"]].tolist() == [20, 10]
+    lines = [trace for trace in charts.draw_curves(result, ZH, LIGHT).data if trace.name]
+    assert sorted(trace.name for trace in lines) == ["ads", "（无值）"]

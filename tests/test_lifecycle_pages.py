@@ -1,0 +1,120 @@
+"""Overview, life cycle and retention through the whole shell: each control changes what is shown."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from ops_core import Filter, Segment, Workspace
+from tests.oracles.random_events import random_events
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one small shop of 15 weeks and a segment."""
+    folder = tmp_path_factory.mktemp("home")
+    frame = random_events(seed=11, start=dt.datetime(2026, 1, 5), days=105, n_users=150, n_events=2500)
+    users = pd.DataFrame({"user_id": sorted(set(frame["user_id"]))})
+    users["channel"] = [("ads", "shop")[place % 2] for place in range(len(users))]
+    with Workspace.open(folder / "shop.duckdb") as workspace:
+        workspace.load(frame[["user_id", "event", "occurred_at", "value"]], kind="events", as_of="2026-04-16")
+        workspace.load(users, kind="users", as_of="2026-04-16")
+        workspace.save_segment(Segment("from ads", (Filter("user.channel", "eq", "ads"),)))
+    before = os.environ.get("OPSDECK_HOME")
+    os.environ["OPSDECK_HOME"] = str(folder)
+    yield folder
+    os.environ.pop("OPSDECK_HOME")
+    if before is not None:
+        os.environ["OPSDECK_HOME"] = before
+
+
+@pytest.fixture(scope="module")
+def untouched(home: Path) -> Callable[[str], str]:
+    """What a page shows before anything is chosen."""
+    return functools.cache(lambda address: shown(run(address)))
+
+
+def run(address: str, language: str = "en", **query: str) -> AppTest:
+    test = AppTest.from_string(f"import app\napp.main(start={address!r})\n", default_timeout=60)
+    test.context = {"locale": {"en": "en-GB", "zh": "zh-CN"}[language], "timezone": "UTC", "theme": "light"}
+    test.query_params["workspace"] = "shop"
+    for name, value in query.items():
+        test.query_params[name] = value
+    test.run()
+    assert not test.exception
+    assert [error.value for error in test.error] == []
+    return test
+
+
+def shown(test: AppTest) -> str:
+    """Everything a person reads or sees: words, tiles, chart data."""
+    words = [one.value for kind in (test.header, test.markdown, test.subheader) for one in kind]
+    tiles = [(tile.label, tile.value, tile.delta) for tile in test.metric]
+    charts = [json.loads(chart.proto.spec) for chart in test.get("plotly_chart")]
+    return json.dumps([words, tiles, charts])
+
+
+@pytest.mark.parametrize(
+    ("address", "query"),
+    [
+        ("retention", {"retention_start": "event:view"}),
+        ("retention", {"retention_start": "any"}),
+        ("retention", {"retention_return": "event:buy"}),
+        ("retention", {"retention_grain": "day"}),
+        ("retention", {"retention_grain": "month"}),
+        ("retention", {"retention_measure": "on_or_after"}),
+        ("retention", {"retention_mode": "recurring"}),
+        ("retention", {"retention_by": "user.channel"}),
+        ("retention", {"retention_cohorts": "5"}),
+        ("retention", {"retention_times": "3"}),
+        ("retention", {"segment": "from ads"}),
+        ("lifecycle", {"lifecycle_grain": "day"}),
+        ("lifecycle", {"lifecycle_event": "event:buy"}),
+        ("lifecycle", {"stage_introduction": "30"}),
+        ("lifecycle", {"stage_active": "6"}),
+        ("lifecycle", {"stage_churn": "60"}),
+        ("lifecycle", {"stage_mature": "2"}),
+        ("lifecycle", {"lifecycle_stage": "growth"}),
+        ("lifecycle", {"segment": "from ads"}),
+        ("overview", {"segment": "from ads"}),
+    ],
+    ids=lambda part: part if isinstance(part, str) else "-".join(f"{k}={v}" for k, v in part.items()),
+)
+def test_each_control_changes_what_is_shown(untouched, address: str, query: dict[str, str]):
+    assert shown(run(address, **query)) != untouched(address)
+
+
+@pytest.mark.parametrize("address", ["overview", "lifecycle", "retention"])
+def test_both_languages_open_with_an_answer(home: Path, address: str):
+    for language in ("en", "zh"):
+        page = run(address, language)
+        assert len(page.header) == 1
+        assert page.header[0].value
+        assert len(page.get("plotly_chart")) >= 2
+
+
+def test_the_overview_shows_the_last_complete_week(home: Path):
+    page = run("overview", "zh")
+    # As-of is Thursday 16 April: the last complete week is 6 to 12 April.
+    assert page.subheader[0].value.replace("\u2060", "") == "4月6日至12日的指标"
+    assert [tile.label for tile in page.metric][:2] == ["周活跃用户", "新增用户"]
+    assert len(page.metric) == 8
+
+
+def test_limits_that_contradict_each_other_are_a_sentence(home: Path):
+    test = AppTest.from_string("import app\napp.main(start='lifecycle')\n", default_timeout=60)
+    test.context = {"locale": "en-GB", "timezone": "UTC", "theme": "light"}
+    test.query_params["workspace"] = "shop"
+    test.query_params["stage_active"] = "40"
+    test.run()
+    assert not test.exception
+    said = " ".join(one.value for kind in (test.error, test.warning, test.info, test.markdown) for one in kind)
+    assert "contradict each other" in said.replace("\\", "")
