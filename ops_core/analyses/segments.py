@@ -41,8 +41,8 @@ RFM_SCHEMES = {"rfm": "classes", "rfm_names": "names"}
 class SegmentQuery:
     """`by`: a user property (`user.channel`), `stage`, `rfm` (the 8 classes), `rfm_names` (the 10), or segments.
 
-    `reference`: the group the others are compared with (default: the largest). `limit`: values of a property that get a
-    group of their own; the rest is `other`.
+    `reference`: the group the others are compared with (default: the one with most active users). `limit`: values of a
+    property that get a group of their own; the rest is `other`.
 
     Raises:
         QueryError: fewer than two segments, two of one name, or a limit outside 1–50.
@@ -170,7 +170,7 @@ def _spec(workspace: Workspace, period: Period) -> tuple[profiles.SegmentSpec, b
 def _reference(query: SegmentQuery, sums: pd.DataFrame) -> str:
     names = sums["segment"].tolist()
     if query.reference is None:
-        return str(sums["segment"].iloc[int(np.argmax(sums["users"].to_numpy()))])
+        return str(sums.sort_values(["active", "users"], ascending=False, kind="stable")["segment"].iloc[0])
     if query.reference not in names:
         raise QueryError(
             "segments_unknown_reference", name=query.reference, nearest=nearest(query.reference, names) or names

@@ -193,6 +193,8 @@ def detail(result: SegmentResult, t: Translator) -> pd.DataFrame:
 
 
 def _counts(row: dict, kpi: str, t: Translator) -> str:
+    if not row["n"]:
+        return t("segments.nobody")
     if row["too_few"]:
         return t("segments.too_few", n=row["n"])
     return t(f"segments.of_{kpi}", top=t.compact(row["numerator"]), base=t.compact(row["n"]))

@@ -147,7 +147,7 @@ def test_overlapping_segments_are_shown_not_tested():
     ads = Segment("ads", (Filter("user.channel", "eq", "ads"),))
     invite = Segment("invite", (Filter("user.channel", "eq", "invite"),))
     everybody = Segment("everybody")
-    apart = segments.analyze(crowd(), SegmentQuery((ads, invite), MARCH))
+    apart = segments.analyze(crowd(), SegmentQuery((ads, invite), MARCH, reference="ads"))
     assert apart.overlap.to_numpy().tolist() == [[100, 0], [0, 100]]
     assert not math.isnan(cell(apart, "invite", "active_share")["p_value"])
     nested = segments.analyze(crowd(), SegmentQuery((everybody, ads), MARCH))
