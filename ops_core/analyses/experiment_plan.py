@@ -14,6 +14,20 @@ KINDS = ("proportion", "mean", "ratio", "retention", "revenue", "funnel")
 ROLES = ("decision", "reference", "guardrail")
 SHARE_KINDS = ("proportion", "retention", "funnel")
 _WINDOWED = ("proportion", "mean", "ratio", "revenue", "funnel")
+# What each kind reads beyond name, role and column; anything else that is set would be silently without effect.
+_USES = {
+    "proportion": {"event", "window_seconds", "filters", "covariate", "lookback_seconds"},
+    "mean": {"event", "measure", "window_seconds", "filters", "winsorize", "covariate", "lookback_seconds"},
+    "revenue": {"event", "window_seconds", "filters", "winsorize", "covariate", "lookback_seconds"},
+    "ratio": {"event", "denominator", "measure", "window_seconds", "filters"},
+    "retention": {"first_day", "last_day", "covariate", "lookback_seconds"},
+    "funnel": {"event", "window_seconds"},
+}
+_OPTIONS = (
+    "event", "denominator", "measure", "window_seconds", "first_day", "last_day", "filters", "winsorize", "covariate",
+    "lookback_seconds",
+)  # fmt: skip
+_OF_EVENTS = ("event", "measure", "window_seconds", "first_day", "last_day", "filters", "lookback_seconds")
 
 
 @dataclass(frozen=True)
@@ -25,9 +39,10 @@ class Metric:
 
     With assignments it comes from the user's events after the first exposure, both ends of the window included:
     proportion (did any of `event`), mean (number of them, or their values with `measure="value"`), revenue (values of
-    `event`, by default of all that count as revenue), ratio (the same over `denominator` events), funnel (the events of
-    `event` one after the other), each within `window_seconds`; retention (active on a local day `first_day` …
-    `last_day` after the day of exposure). Users whose window is still open at as-of are left out and counted.
+    `event`, by default of all that count as revenue), ratio (the same over `denominator` events, filters on both),
+    funnel (the events of `event` one after the other), each within `window_seconds`; retention (active on a local day
+    `first_day` … `last_day` after the day of exposure). Users whose window is still open at as-of are left out and
+    counted.
 
     `role`: decision metrics make the verdict (Holm), reference ones do not (Benjamini–Hochberg), guardrails are tested
     one-sided for harm. `winsorize`: quantile above which amounts are cut, over all arms. CUPED: `covariate` (a column
@@ -35,7 +50,7 @@ class Metric:
     worth acting on, in the metric's unit, positive.
 
     Raises:
-        QueryError: an unknown kind or role, or a value that the kind cannot use.
+        QueryError: an unknown kind or role, or an option that the kind does not use.
     """
 
     name: str
@@ -56,6 +71,9 @@ class Metric:
     worthwhile: float | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "filters", tuple(self.filters))
+        if isinstance(self.event, list):
+            object.__setattr__(self, "event", tuple(self.event))
         for value, allowed, word in ((self.kind, KINDS, "kind"), (self.role, ROLES, "role")):
             if value not in allowed:
                 raise QueryError(f"metric_unknown_{word}", name=self.name, value=value, allowed=list(allowed))
@@ -63,17 +81,16 @@ class Metric:
             raise QueryError("metric_unknown_measure", name=self.name, value=self.measure)
         if self.kind == "ratio" and self.denominator is None:
             raise QueryError("metric_needs_denominator", name=self.name)
-        if self.winsorize is not None and not (0.5 <= self.winsorize < 1 and self.kind in ("mean", "revenue")):
+        if self.winsorize is not None and not 0.5 <= self.winsorize < 1:
             raise QueryError("metric_winsorize", name=self.name, value=self.winsorize)
-        if self.kind == "ratio" and (self.covariate or self.lookback_seconds):
-            raise QueryError("metric_no_cuped", name=self.name, kind=self.kind)
-        if self.kind == "funnel" and self.lookback_seconds:
-            raise QueryError("metric_no_cuped", name=self.name, kind=self.kind)
+        if unused := [option for option in self._given(_OPTIONS) if option not in _USES[self.kind]]:
+            raise QueryError("metric_unused", name=self.name, kind=self.kind, options=unused)
         if self.first_day is not None and not 0 < self.first_day <= (self.last_day or self.first_day):
             raise QueryError("metric_days", name=self.name, first=self.first_day, last=self.last_day)
-        object.__setattr__(self, "filters", tuple(self.filters))
-        if isinstance(self.event, list):
-            object.__setattr__(self, "event", tuple(self.event))
+
+    def _given(self, options: tuple[str, ...]) -> list[str]:
+        fields = self.__dataclass_fields__
+        return [option for option in options if getattr(self, option) != fields[option].default]
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -89,7 +106,7 @@ class Metric:
 
     def check_for_unit_table(self) -> None:
         """Refuse what a table of finished outcomes cannot answer."""
-        if self.kind == "funnel" or self.lookback_seconds or self.event is not None:
+        if self.kind == "funnel" or self._given(_OF_EVENTS):
             raise QueryError("metric_needs_events", name=self.name)
 
     def check_for_assignments(self) -> None:

@@ -84,6 +84,8 @@ def read(workspace: Workspace, query: ExperimentQuery) -> Reading:
 
 def _from_unit_table(workspace: Workspace, query: ExperimentQuery, batch_id: int) -> Reading:
     store = workspace.store
+    if query.period is not None or query.segment is not None:
+        raise QueryError("experiment_unit_table_whole")
     for metric in query.metrics:
         metric.check_for_unit_table()
     found = units.arms(store, batch_id)

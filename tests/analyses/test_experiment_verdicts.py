@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ops_core import QueryError, Workspace
+from ops_core import QueryError, Segment, Workspace
 from ops_core.analyses import experiments
 from ops_core.analyses.experiments import ExperimentQuery, Metric
 from ops_core.locale import translator
@@ -73,6 +73,19 @@ def test_too_small_says_what_could_be_seen():
     )
 
 
+def test_a_planned_split_is_no_mismatch():
+    frame = pd.DataFrame({"variant": ["control"] * 500 + ["new"] * 1_000, "won": [True, False, False] * 500})
+    frame.insert(0, "user_id", frame.index.astype(str))
+    workspace = Workspace.memory()
+    add_unit_table(workspace, frame)
+    metrics = (Metric("won", "proportion"),)
+    even = experiments.analyze(workspace, ExperimentQuery(1, metrics))
+    planned = experiments.analyze(workspace, ExperimentQuery(1, metrics, planned={"control": 1, "new": 2}))
+    assert even.verdict.reason == "srm"
+    assert planned.srm_p_value == pytest.approx(1.0)
+    assert planned.arms["planned_share"].tolist() == pytest.approx([1 / 3, 2 / 3])
+
+
 def test_an_early_look_does_not_decide():
     rows, exposed = [], []
     for number in range(600):
@@ -119,8 +132,10 @@ def test_holm_over_decisions_and_arms_but_not_over_the_rest():
         (lambda: Metric("m", "mean", role="boss"), "'boss'.*decision, reference, guardrail"),
         (lambda: Metric("m", "mean", measure="sum"), "'sum'.*count or value"),
         (lambda: Metric("m", "ratio"), "m.*denominator"),
-        (lambda: Metric("m", "proportion", winsorize=0.99), "m.*0.99"),
-        (lambda: Metric("m", "ratio", denominator="n", covariate="x"), "CUPED"),
+        (lambda: Metric("m", "mean", winsorize=1.5), "m.*1.5"),
+        (lambda: Metric("m", "proportion", winsorize=0.99), "m.*proportion.*winsorize"),
+        (lambda: Metric("m", "retention", first_day=1, event="pay"), "m.*retention.*event"),
+        (lambda: Metric("m", "ratio", denominator="n", covariate="x"), "m.*ratio.*covariate"),
         (lambda: Metric("m", "retention", first_day=3, last_day=1), "3.*1"),
         (lambda: ExperimentQuery("e", ()), "at least one metric"),
         (lambda: ExperimentQuery("e", (Metric("m", "mean"), Metric("m", "mean"))), "Two metrics are called 'm'"),
@@ -147,6 +162,7 @@ def test_bad_specs_say_what_would_work(build, message: str):
         ("units", Metric("city", "mean"), {}, "'city'.*amount"),
         ("units", Metric("amount", "proportion"), {}, "'amount'.*0 and 1"),
         ("units", Metric("m", "mean", event="pay"), {}, "m.*events"),
+        ("units", Metric("amount", "mean"), {"segment": Segment("some", user_ids=frozenset("1"))}, "as a whole"),
     ],
 )
 def test_bad_questions_say_what_would_work(tour: Workspace, source: str, metric: Metric, options: dict, message: str):
