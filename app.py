@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages import _import, batches, campaigns, funnel, lifecycle, overview, retention, segments, trends
+from pages import _import, batches, campaigns, funnel, lifecycle, overview, retention, segments, trends, value
 from ui import address, current, empty, failures, links, shell
 
 
@@ -32,7 +32,10 @@ CONTENTS = {
         Room("trends", trends.render),
         Room("segments", segments.render),
     ),
-    "act": (Room("campaigns", campaigns.render, needs_events=False),),
+    "act": (
+        Room("campaigns", campaigns.render, needs_events=False),
+        Room("value", value.render),
+    ),
     "data": (
         Room("import", _import.render, needs_events=False),
         Room("batches", batches.render, needs_events=False),
@@ -46,12 +49,11 @@ def main(start: str = "") -> None:
     t = shell.language()
     rooms = {room.address: room for group in CONTENTS.values() for room in group}
     first = start or next(iter(rooms))
-    pages = {
-        name: st.Page(room.render, title=t(f"shell.page_{name}"), url_path=name, default=name == first)
-        for name, room in rooms.items()
-    }
-    page = st.navigation(list(pages.values()), position="hidden")
-    shown = next(name for name, known in pages.items() if known is page)
+    pages = {name: st.Page(room.render, title=t(f"shell.page_{name}"), url_path=name) for name, room in rooms.items()}
+    # A default page answers at the bare address only; as a page of its own it leaves every room its own address.
+    front = st.Page(rooms[first].render, title=t(f"shell.page_{first}"), url_path="front", default=True)
+    page = st.navigation([front, *pages.values()], position="hidden")
+    shown = first if page is front else next(name for name, known in pages.items() if known is page)
     links.register(pages)
     address.enter(shown)
     screen = None

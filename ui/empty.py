@@ -17,6 +17,7 @@ _FILES = {
     "orders": "orders-zh.csv",
     "units": "ab_test.csv",
     "assignments": "assignments.csv",
+    "spend": "spend.csv",
 }
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 import plotly.graph_objects as go
 
 from ops_core.analyses.outlook import Outlook
 from ops_core.analyses.trends import MISSING, OTHER, TrendsResult
+from ops_core.charts.lines import end_names, value_ticks
 from ops_core.charts.theme import (
     LIGHT,
     MARKERS,
@@ -60,7 +59,7 @@ def draw(result: TrendsResult, t: Translator, palette: Palette = LIGHT) -> go.Fi
     if alone:
         _unusual(fig, result, lines[0][1], t, palette)
     else:
-        _labels(fig, ends, palette)
+        end_names(fig, palette, ends, 260)
     _axes(fig, result, t)
     return fig
 
@@ -239,20 +238,6 @@ def _unusual(fig: go.Figure, result: TrendsResult, rows: pd.DataFrame, t: Transl
         )  # fmt: skip
 
 
-def _labels(fig: go.Figure, ends: list[tuple[float, object, str, str]], palette: Palette) -> None:
-    """Names at the line ends, moved apart where they would touch."""
-    if not ends:
-        return
-    values = [value for value, *_ in ends]
-    span = (max(values) - min(*values, 0)) or 1.0
-    pixels, lowest = 260 / span, float("-inf")
-    for value, bucket, name, color in sorted(ends, key=lambda end: end[0]):
-        at = max(value * pixels, lowest + 15)
-        lowest = at
-        short = name if len(name) <= 14 else name[:13] + "…"
-        end_label(fig, palette, bucket, value, short, color=color, shift=round(at - value * pixels))
-
-
 def _axes(fig: go.Figure, result: TrendsResult, t: Translator) -> None:
     shown = [name for name in ("value", "compare_value", "normal_low", "normal_high") if name in result.points]
     low, high = result.points[shown].min().min(), result.points[shown].max().max()
@@ -264,15 +249,11 @@ def _axes(fig: go.Figure, result: TrendsResult, t: Translator) -> None:
 
 def _value_axis(fig: go.Figure, result: TrendsResult, axis_range: tuple[float, float], t: Translator) -> None:
     """Round ticks, written as the reader's language writes numbers (1.5万, 15K)."""
-    low, high = axis_range
-    if not math.isfinite(low) or not math.isfinite(high):
-        return
-    step = 10 ** math.floor(math.log10((high - low) / 3))
-    step *= next(factor for factor in (1, 2, 2.5, 5, 10) if (high - low) / (step * factor) <= 4.5)
-    ticks = [step * place for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
-    write = t.money if is_money(result) else t.compact
-    texts = [t.share(tick, 0 if step >= 0.01 else 1) if is_share(result) else write(tick) for tick in ticks]
-    fig.update_yaxes(range=[low, high], tickvals=ticks, ticktext=texts)
+    if is_share(result):
+        narrow = axis_range[1] - axis_range[0] < 0.04
+        value_ticks(fig, axis_range, lambda share: t.share(share, 1 if narrow else 0))
+    else:
+        value_ticks(fig, axis_range, t.money if is_money(result) else t.compact)
 
 
 def _ticks(fig: go.Figure, buckets: pd.Series, text: object) -> None:
