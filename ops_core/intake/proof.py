@@ -166,13 +166,14 @@ def _proven(
 ) -> Typed:
     """Make the table; where a suggested reading does not read every cell, prove another one and make it again."""
     choices, notes = dict(typed.choices), list(typed.notes)
-    _create(cursor, typed.fields, choices | {name: Choice((reading,)) for name, reading in raw.items()}, width)
+    as_written = {name: Choice((reading,)) for name, reading in raw.items()}
+    _create(cursor, typed.fields, choices | as_written, width, swift=bool(raw))
     wrong = [field for field in typed.fields if _is_unread(cursor, field, choices[field.name])]
     for field in wrong:
         found = evidence.prove(cursor, STAGED, field.index, field.label, field.wanted, date_order)
         choices[field.name] = _settled(field, found, notes)
     if wrong:
-        _create(cursor, typed.fields, choices | {name: Choice((reading,)) for name, reading in raw.items()}, width)
+        _create(cursor, typed.fields, choices | as_written, width, swift=bool(raw))
     return Typed(typed.fields, choices, tuple(notes))
 
 
@@ -190,7 +191,8 @@ def _settled(field: Field, found: Choice, notes: list[Note]) -> Choice:
 
 def _all_good(cursor: duckdb.DuckDBPyConnection) -> bool:
     """Whether every row can be loaded; then the tables `incoming_users` and `incoming_names` clean ids and names."""
-    if cursor.execute("SELECT 1 FROM typed WHERE reason IS NOT NULL LIMIT 1").fetchone() is not None:
+    query = "SELECT 1 FROM typed WHERE reason IS NOT NULL OR occurred_at_wall NOT BETWEEN {years} LIMIT 1"
+    if cursor.execute(query.replace("{years}", _EARLIEST + " AND " + _LATEST)).fetchone() is not None:
         return False
     for table, column in (("incoming_users", "user_id"), ("incoming_names", "event")):
         statement = """
@@ -207,19 +209,25 @@ def _all_good(cursor: duckdb.DuckDBPyConnection) -> bool:
     return True
 
 
-def _create(cursor: duckdb.DuckDBPyConnection, fields: Sequence[Field], choices: dict[str, Choice], width: int) -> None:
+def _create(
+    cursor: duckdb.DuckDBPyConnection,
+    fields: Sequence[Field],
+    choices: dict[str, Choice],
+    width: int,
+    swift: bool = False,
+) -> None:
+    """Make the table. `swift`: rows that something may be wrong with get the reason `unclear`, and nothing more."""
     parts = ["line"]
     for field in fields:
         choice = choices[field.name]
         if choice.type == "time":
             for name, in_utc in (("_wall", False), ("_utc", True)):
-                parts.append(_within(choice.sql(field.source, in_utc)) + " AS " + field.name + name)
+                expression = choice.sql(field.source, in_utc)
+                parts.append((expression if swift else _within(expression)) + " AS " + field.name + name)
         else:
             parts.append(choice.sql(field.source) + " AS " + field.name)
     checked = [field for field in fields if _is_checked(field, choices[field.name])]
     raw = "".join(f", {field.source} AS raw_{field.name}" for field in checked)
-    reasons = "".join(_reason(field, choices[field.name]) for field in checked)
-    unread = [_unread(field, choices[field.name]) for field in checked if not field.if_unread]
     statement = """
         CREATE OR REPLACE TEMP TABLE typed AS SELECT * EXCLUDE ({raws}) FROM (
             SELECT *, {reason} AS reason, {unread} AS has_unread
@@ -229,10 +237,24 @@ def _create(cursor: duckdb.DuckDBPyConnection, fields: Sequence[Field], choices:
     whole = "hash(" + cells + ")"
     if any(field.name == "event_id" for field in fields):
         whole = "CASE WHEN event_id IS NULL THEN " + whole + " ELSE hash(event_id) END"
-    statement = statement.replace("{reason}", f"CASE {reasons} END" if reasons else "NULL::VARCHAR")
-    statement = statement.replace("{unread}", " OR ".join(unread) or "false").replace("{hash}", whole)
+    reasons = "".join(_reason(field, choices[field.name]) for field in checked)
+    verdict = "'unclear'" if swift else f"CASE {reasons} END"
+    needed = [field for field in checked if field.if_missing or field.if_unread]
+    optional = [field for field in checked if not field.if_unread]
+    unread = " OR ".join(_unread(field, choices[field.name]) for field in optional) or "false"
+    statement = statement.replace("{reason}", _where_empty(needed, choices, verdict, "NULL::VARCHAR"))
+    statement = statement.replace("{unread}", _where_empty(optional, choices, unread, "false")).replace("{hash}", whole)
     statement = statement.replace("* EXCLUDE ({raws})", _excluding(["raw_" + field.name for field in checked]))
     cursor.execute(statement.replace("{parts}", ", ".join(parts)).replace("{raw}", raw))
+
+
+def _where_empty(fields: Sequence[Field], choices: dict[str, Choice], then: str, otherwise: str) -> str:
+    """An expression that is worked out only for rows with an empty field: the others pay for nothing but the look."""
+    looks_empty = [
+        f"({_empty(field, choices[field.name])}{'' if field.if_missing else f' AND raw_{field.name} IS NOT NULL'})"
+        for field in fields
+    ]
+    return f"CASE WHEN {' OR '.join(looks_empty)} THEN {then} ELSE {otherwise} END" if fields else otherwise
 
 
 def _excluding(names: Sequence[str]) -> str:
@@ -274,9 +296,10 @@ def _is_unread(cursor: duckdb.DuckDBPyConnection, field: Field, choice: Choice) 
     if choice.type == "text" or field.index is None or choice.n_cells:
         return False
     if field.if_unread:
-        query = "SELECT 1 FROM typed WHERE reason = $code LIMIT 1"
-        return cursor.execute(query, {"code": field.if_unread}).fetchone() is not None
-    if cursor.execute("SELECT 1 FROM typed WHERE has_unread LIMIT 1").fetchone() is None:
+        query = "SELECT 1 FROM typed WHERE reason IN ($code, 'unclear') LIMIT 1"
+        if cursor.execute(query, {"code": field.if_unread}).fetchone() is None:
+            return False
+    elif cursor.execute("SELECT 1 FROM typed WHERE has_unread LIMIT 1").fetchone() is None:
         return False
     query = "SELECT 1 FROM staged WHERE ({value}) IS NULL AND {present} LIMIT 1"
     value = "coalesce(" + ", ".join(reading.of(field.source) for reading in choice.readings) + ", NULL)"

@@ -221,7 +221,11 @@ class _Cells:
         sums, has = np.zeros(len(found), np.int64), np.zeros(len(found), bool)
         np.add.at(sums, place, values)
         has[place] = True
-        users, days = found // span + first_user, found % span + first_day
+        # Whole division of 32-bit numbers takes half the time.
+        cells = found.astype(np.int32) if size < 1 << 31 else found
+        users = cells // span
+        days = cells - users * span + first_day
+        users += first_user
         return pd.DataFrame({"u": users, "d": days, "n": counts, "v": sums, "has": has})
 
     def _grid(self) -> tuple[np.ndarray, np.ndarray]:
