@@ -22,8 +22,8 @@ _EVENT_ROWS = """
     SELECT user_key, epoch_us(occurred_at) AS at_us FROM events
     WHERE {events} AND occurred_at >= make_timestamp($from_us) AND occurred_at < make_timestamp($before_us)
       AND {conditions}
-    ORDER BY user_key, occurred_at
 """
+_IN_ORDER = " ORDER BY user_key, occurred_at"
 _CHOSEN = "event_code IN (SELECT unnest($codes::USMALLINT[]))"
 _ACTIVITY = "event_code IN (SELECT event_code FROM event_names WHERE NOT is_passive)"
 _REVENUE = """
@@ -75,9 +75,14 @@ class UserBuckets:
 
 
 def event_rows(
-    store: Store, spec: ActivitySpec, from_us: int = BEGIN_OF_TIME_US, before_us: int = END_OF_TIME_US
+    store: Store,
+    spec: ActivitySpec,
+    from_us: int = BEGIN_OF_TIME_US,
+    before_us: int = END_OF_TIME_US,
+    *,
+    in_order: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """User keys and instants (UTC µs) of the events asked for in `[from_us, before_us)`, sorted by both.
+    """User keys and instants (UTC µs) of the events asked for in `[from_us, before_us)`, sorted by both if so wished.
 
     Raises:
         QueryError: an unknown event or property.
@@ -86,9 +91,14 @@ def event_rows(
     conditions = on_events(store, spec.filters)
     statement = _EVENT_ROWS.replace("{events}", chosen).replace("{conditions}", conditions.text)
     parameters |= {"from_us": from_us, "before_us": before_us, **conditions.parameters}
+    # One event's rows lie in order already, unless several imports brought them.
+    in_sql = in_order and len(spec.events) != 1
     with store.cursor() as cursor:
-        rows = fetch_columns(cursor, statement, parameters)
+        rows = fetch_columns(cursor, statement + _IN_ORDER if in_sql else statement, parameters)
     users, at_us = rows["user_key"], rows["at_us"]
+    if in_order and not in_sql and not is_sorted(users, at_us):
+        order = np.lexsort((at_us, users))
+        users, at_us = users[order], at_us[order]
     keep = in_segment(store, spec.segment, users)
     return (users, at_us) if keep is None else (users[keep], at_us[keep])
 

@@ -104,18 +104,15 @@ def _returned(
         unit = UNIT_US[spec.entry.grain]
         end_us = spec.entry.end_us + (_farthest(spec) + 1) * unit
         users, at_us = event_rows(
-            store, spec.returns, from_us=spec.entry.start_us, before_us=min(end_us, store.as_of_us or 0)
-        )
+            store, spec.returns, from_us=spec.entry.start_us, before_us=min(end_us, store.as_of_us or 0),
+            in_order=not entered.one_per_user,
+        )  # fmt: skip
         if entered.one_per_user:
-            start_us = entered.by_user(entered.at_us, users, missing=np.iinfo(np.int64).max)
-            offset = np.floor_divide(at_us - start_us, unit)
-            keep = (at_us >= start_us) & (start_us < np.iinfo(np.int64).max)
-            pairs = counted(users[keep], np.minimum(offset[keep], NO_END - 1).astype(np.int32))
-            return _by_offset(spec, entered, cells, pairs, empty, is_offset=True)
+            return _by_own_clock(spec, entered, cells, users, at_us, empty)
         return _by_elapsed(spec, entered, cells, users, at_us, empty)
     pairs = _return_pairs(store, spec, rollup)
     if entered.one_per_user:
-        return _by_offset(spec, entered, cells, pairs, empty, is_offset=False)
+        return _by_offset(spec, entered, cells, pairs, empty)
     return _by_bucket(spec, entered, cells, pairs, empty)
 
 
@@ -140,13 +137,13 @@ def _return_pairs(store: Store, spec: RetentionSpec, rollup: Rollup) -> UserBuck
 
 
 def _by_offset(
-    spec: RetentionSpec, entered: Entries, cells: np.ndarray, pairs: UserBuckets, empty: np.ndarray, *, is_offset: bool
+    spec: RetentionSpec, entered: Entries, cells: np.ndarray, pairs: UserBuckets, empty: np.ndarray
 ) -> np.ndarray:
-    """One entry per user: each row of `pairs` has one offset. `is_offset`: the pairs' buckets are offsets already."""
+    """One entry per user: each row of `pairs` has one offset."""
     n_users = int(max(entered.users.max(), pairs.users.max(initial=0))) + 1
     # Users without an entry get a cohort so late that all their offsets are negative.
     cohort_of = np.full(n_users, NO_END // 2, dtype=np.int32)
-    cohort_of[entered.users] = 0 if is_offset else entered.bucket
+    cohort_of[entered.users] = entered.bucket
     cell_of, own_of = np.zeros(n_users, dtype=np.int64), np.zeros(n_users, dtype=np.int32)
     cell_of[entered.users], own_of[entered.users] = cells, entered.is_own_return
     if spec.windows == tuple((k, k) for k in range(len(spec.windows))):
@@ -257,6 +254,28 @@ def _by_bucket(
                 total = total - entered.is_own_return[ours]
             hit = total >= spec.min_occurrences
             found[:, window] += np.bincount(cells[ours][hit], minlength=len(empty))
+    return found
+
+
+def _by_own_clock(
+    spec: RetentionSpec, entered: Entries, cells: np.ndarray, users: np.ndarray, at_us: np.ndarray, empty: np.ndarray
+) -> np.ndarray:
+    """One entry per user and elapsed time: events counted per entry and stretch; their order does not matter."""
+    unit, n_slots = UNIT_US[spec.entry.grain], _farthest(spec) + 1
+    nobody = np.iinfo(np.int64).max
+    start_us = entered.by_user(entered.at_us, users, missing=nobody)
+    inside = np.flatnonzero((at_us >= start_us) & (start_us < nobody))
+    slot = np.floor_divide(at_us[inside] - start_us[inside], unit)
+    near = slot < n_slots
+    inside, slot = inside[near], slot[near]
+    row = entered.by_user(np.arange(len(entered), dtype=np.int32), users[inside], missing=0)
+    counts = np.bincount(row.astype(np.int64) * n_slots + slot, minlength=len(entered) * n_slots)
+    counts = counts.reshape(len(entered), n_slots)
+    counts[:, 0] -= entered.is_own_return
+    found = empty.copy()
+    for window, (first, last) in enumerate(spec.windows):
+        hit = counts[:, first : last + 1].sum(axis=1) >= spec.min_occurrences
+        found[:, window] = np.bincount(cells[hit], minlength=len(empty))
     return found
 
 
