@@ -81,6 +81,12 @@ FLAG = Reading("flag", "boolean", _FLAG)
 WORDS = Reading("text", "text", TEXT)
 
 _ISO_19 = "CASE WHEN length({c}) = 19 AND {c}[17] = ':' THEN try_cast({c} AS TIMESTAMP) END"
+# The digits after the point are checked: an offset behind them would be taken for part of the wall-clock time.
+_ISO_26 = (
+    "CASE WHEN {c}[17] = ':' AND (length({c}) = 19 OR (length({c}) BETWEEN 21 AND 26 AND {c}[20] = '.'"
+    " AND try_cast({c}[21:] AS UINTEGER) IS NOT NULL)) THEN try_cast({c} AS TIMESTAMP) END"
+)
+_ISO_ZULU = "CASE WHEN {c}[-1] = 'Z' THEN " + _ISO_26.replace("{c}", "{c}[:-2]") + " END"
 _ISO_10 = "CASE WHEN length({c}) = 10 THEN try_cast({c} AS TIMESTAMP) END"
 _HAS_OFFSET = "regexp_matches(trim({c}), '\\d[T\\s]+\\d.*([zZ]|[+-]\\d\\d(:?\\d\\d)?|UTC|GMT)$')"
 _IS_DATE_TEXT = "regexp_matches({c}, '^\\s*\\d{4}[-/]')"
@@ -131,6 +137,8 @@ _MONTH_NAMES = _parsed(
 )
 
 ISO_SECONDS = Reading("time_iso", "time", _ISO_19)
+ISO_FRACTIONS = Reading("time_iso", "time", _ISO_26)
+ISO_ZULU = Reading("time_offset", "time", _ISO_ZULU, in_utc=True)
 ISO_DATE = Reading("time_date", "time", _ISO_10)
 ISO = Reading("time_iso", "time", _ISO)
 OFFSET = Reading("time_offset", "time", _OFFSET, in_utc=True)

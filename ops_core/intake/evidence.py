@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import duckdb
@@ -16,6 +17,7 @@ _DISTINCT = """
     CREATE OR REPLACE TEMP TABLE distinct_values AS
     SELECT {c} AS v, count(*) AS n FROM {view} WHERE {present} GROUP BY 1
 """
+_ISO_CLOCK = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?")
 _DAY_MONTH = "regexp_matches(v, '^\\s*\\d{1,2}[-/.]\\d{1,2}[-/.]\\d{2,4}(\\D|$)')"
 _FIRST = "try_cast(regexp_extract(v, '^\\s*(\\d{1,2})[-/.]', 1) AS INTEGER)"
 _SECOND = "try_cast(regexp_extract(v, '^\\s*\\d{1,2}[-/.](\\d{1,2})', 1) AS INTEGER)"
@@ -61,22 +63,39 @@ def iso_shape(values: pd.Series) -> Reading | None:
         return columns.ISO_SECONDS
     if cells and all(len(cell) == 10 and cell[4] == cell[7] == "-" for cell in cells):
         return columns.ISO_DATE
+    if cells and all(_ISO_CLOCK.fullmatch(cell) for cell in cells):
+        return columns.ISO_FRACTIONS
+    if cells and all(cell.endswith("Z") and _ISO_CLOCK.fullmatch(cell[:-1]) for cell in cells):
+        return columns.ISO_ZULU
     return None
 
 
 def prove(
-    cursor: duckdb.DuckDBPyConnection, view: str, index: int, name: str, wanted: str, date_order: str | None = None
+    cursor: duckdb.DuckDBPyConnection,
+    view: str,
+    index: int,
+    name: str,
+    wanted: str,
+    date_order: str | None = None,
+    *,
+    asks: bool = True,
 ) -> Choice:
     """The best readings of a whole column for a wanted type: time, amount, number, boolean.
 
     Raises:
-        IntakeError: day and month cannot be told apart.
+        IntakeError: day and month cannot be told apart; without `asks` the column stays text instead.
     """
     column = f"c{index}"
     statement = _DISTINCT.replace("{present}", columns.IS_PRESENT).replace("{c}", column).replace("{view}", view)
     cursor.execute(statement)
     if wanted == "time":
-        return _times(cursor, name, date_order)
+        try:
+            return _times(cursor, name, date_order)
+        except IntakeError as question:
+            if asks:
+                raise
+            values = {"column": name, "example": question.values.get("example", question.values.get("one"))}
+            return Choice((columns.WORDS,), notes=(warning("date_order_unknown", **values),))
     candidates = {"amount": columns.AMOUNTS, "number": columns.NUMBERS, "boolean": (columns.FLAG,)}[wanted]
     best: Choice | None = None
     for reading in candidates:
