@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import streamlit as st
 
 from ops_core.analyses.survival import SurvivalQuery, SurvivalResult
 from ops_core.analyses.value import ValueQuery, ValueResult
@@ -60,7 +61,7 @@ def asked(view: View) -> Asked:
     return Asked(
         ValueQuery(period, grain, _AGES, breakdown, margin=margin / 100, segment=view.segment),
         ValueModelQuery(horizon, margin=margin / 100, breakdown=breakdown, segment=view.segment),
-        SurvivalQuery(period, silence, breakdown=breakdown, segment=view.segment),
+        SurvivalQuery(period, silence, breakdown=breakdown, top=6, segment=view.segment),
     )
 
 
@@ -153,17 +154,19 @@ def staying(result: SurvivalResult, view: View) -> None:
 def cohorts(result: ValueResult, view: View) -> None:
     """LTV cohort by cohort at each age."""
     t = view.t
-    wide = result.cohorts.pivot_table(index=["cohort", "users"], columns="age_days", values="ltv", dropna=False)
+    wide = result.cohorts.pivot_table(index="cohort", columns="age_days", values="ltv", dropna=False)
     kept = [age for age in wide.columns if wide[age].notna().any()]
     frame = wide[kept].reset_index()
+    frame.insert(1, "users", result.cohorts.groupby("cohort")["users"].first().to_numpy())
     frame = frame[frame["users"] > 0].sort_values("cohort", ascending=False)
     frame.columns = [str(column) for column in frame.columns]
     columns = [
         Column("cohort", t("value.column_cohort"), "date"), Column("users", t("value.column_users"), "count"),
         *(Column(str(age), t("value.column_ltv", age=age), "money") for age in kept),
     ]  # fmt: skip
-    panel_head(t("value.cohorts_title"), t("value.cohorts_subtitle"), frame, name="value_cohorts", columns=columns)
-    table(frame, columns, name="value_cohorts_table", height=300)
+    with st.container(gap=12):
+        panel_head(t("value.cohorts_title"), t("value.cohorts_subtitle"), frame, name="value_cohorts", columns=columns)
+        table(frame, columns, name="value_cohorts_table", height=320)
 
 
 def leaving(result: ValueModelResult, view: View) -> None:

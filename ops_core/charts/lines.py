@@ -8,9 +8,13 @@ from collections.abc import Callable, Sequence
 import plotly.graph_objects as go
 
 from ops_core.charts.theme import Palette, end_label
+from ops_core.locale import Translator
 
+_TICK_ROOM = 0.24  # of an axis: what one label needs on a phone
 _LONGEST = 14  # characters of a name at a line's end
 _LINE_PIXELS = 15
+_AROUND_PIXELS = 45  # of a figure above and below the plot
+_COLORS = 5
 
 
 def value_ticks(
@@ -27,15 +31,36 @@ def value_ticks(
     (fig.update_yaxes if axis == "y" else fig.update_xaxes)(**settings)
 
 
-def end_names(fig: go.Figure, palette: Palette, ends: Sequence[tuple[float, object, str, str]], height: float) -> None:
+def money_tick(t: Translator) -> Callable[[float], str]:
+    """How an amount stands at an axis: whole amounts without decimals."""
+    return lambda value: (
+        t.money_exact(value, 0) if abs(value) < 10_000 and float(value).is_integer() else t.money(value)
+    )
+
+
+def day_ticks(days: Sequence[int], last: float) -> list[int]:
+    """Of these days those that have room on an axis from 0 to `last`; the latest are chosen first."""
+    kept: list[int] = []
+    for day in sorted((day for day in days if day <= last), reverse=True):
+        if not kept or kept[-1] - day >= _TICK_ROOM * last:
+            kept.append(day)
+    return kept[::-1]
+
+
+def line_dash(place: int) -> str:
+    """How the n-th line is drawn: the colours end after five, the sixth line is told apart by its dots."""
+    return "solid" if place < _COLORS else "dot"
+
+
+def end_names(
+    fig: go.Figure, palette: Palette, ends: Sequence[tuple[float, object, str, str]], axis_range: tuple[float, float]
+) -> None:
     """Names at line ends, each `(value, x, name, colour)`, moved apart where they would touch.
 
-    `height`: pixels that the values' span takes, about the height of the plot.
+    `axis_range`: of the value axis; with the figure's height it tells how far apart in pixels two values are.
     """
-    if not ends:
-        return
-    values = [value for value, *_ in ends]
-    pixels, lowest = height / ((max(values) - min(*values, 0)) or 1.0), float("-inf")
+    pixels = (fig.layout.height - _AROUND_PIXELS) / ((axis_range[1] - axis_range[0]) or 1.0)
+    lowest = float("-inf")
     for value, x, name, color in sorted(ends, key=lambda end: end[0]):
         at = max(value * pixels, lowest + _LINE_PIXELS)
         lowest = at

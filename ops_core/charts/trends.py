@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from ops_core.analyses.outlook import Outlook
 from ops_core.analyses.trends import MISSING, OTHER, TrendsResult
-from ops_core.charts.lines import end_names, value_ticks
+from ops_core.charts.lines import end_names, money_tick, value_ticks
 from ops_core.charts.theme import (
     LIGHT,
     MARKERS,
@@ -35,7 +35,7 @@ from ops_core.charts.trends_words import (
 from ops_core.locale import Translator
 
 _MOST_LINES = 6
-_TICKS = 5
+_TICKS = 4
 _ROW = 52
 
 
@@ -43,7 +43,7 @@ def draw(result: TrendsResult, t: Translator, palette: Palette = LIGHT) -> go.Fi
     """Every line and group over time; one line alone with its normal range, comparison and unusual points."""
     lines = list(result.points.groupby(["line", "group"], sort=False))[:_MOST_LINES]
     alone = len(lines) == 1
-    fig = figure(palette, height=336, right=16 if alone else 132, hover="x", top=18)
+    fig = figure(palette, height=336, right=16 if alone else 104, hover="x", top=18)
     ends: list[tuple[float, object, str, str]] = []
     for place, ((line, group), rows) in enumerate(lines):
         color = palette.accent if alone else palette.series(place)
@@ -59,7 +59,7 @@ def draw(result: TrendsResult, t: Translator, palette: Palette = LIGHT) -> go.Fi
     if alone:
         _unusual(fig, result, lines[0][1], t, palette)
     else:
-        end_names(fig, palette, ends, 260)
+        end_names(fig, palette, ends, _axis_range(result))
     _axes(fig, result, t)
     return fig
 
@@ -238,11 +238,15 @@ def _unusual(fig: go.Figure, result: TrendsResult, rows: pd.DataFrame, t: Transl
         )  # fmt: skip
 
 
-def _axes(fig: go.Figure, result: TrendsResult, t: Translator) -> None:
+def _axis_range(result: TrendsResult) -> tuple[float, float]:
     shown = [name for name in ("value", "compare_value", "normal_low", "normal_high") if name in result.points]
     low, high = result.points[shown].min().min(), result.points[shown].max().max()
     room = 0.06 * ((high - low) or abs(high) or 1.0)
-    _value_axis(fig, result, (min(low, 0) if starts_at_zero(result) else low - room, high + room), t)
+    return min(low, 0) if starts_at_zero(result) else low - room, high + room
+
+
+def _axes(fig: go.Figure, result: TrendsResult, t: Translator) -> None:
+    _value_axis(fig, result, _axis_range(result), t)
     buckets = result.points["bucket"].drop_duplicates()
     _ticks(fig, buckets, lambda bucket: tick_text(result.query, bucket, t))
 
@@ -253,7 +257,7 @@ def _value_axis(fig: go.Figure, result: TrendsResult, axis_range: tuple[float, f
         narrow = axis_range[1] - axis_range[0] < 0.04
         value_ticks(fig, axis_range, lambda share: t.share(share, 1 if narrow else 0))
     else:
-        value_ticks(fig, axis_range, t.money if is_money(result) else t.compact)
+        value_ticks(fig, axis_range, money_tick(t) if is_money(result) else t.compact)
 
 
 def _ticks(fig: go.Figure, buckets: pd.Series, text: object) -> None:

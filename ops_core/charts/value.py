@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from ops_core.analyses.value import ValueResult
 from ops_core.analyses.value_model import ValueModelResult
-from ops_core.charts.lines import end_names, value_ticks
+from ops_core.charts.lines import day_ticks, end_names, line_dash, money_tick, value_ticks
 from ops_core.charts.theme import (
     LIGHT,
     MARKERS,
@@ -26,7 +26,7 @@ from ops_core.charts.value_words import at_age
 from ops_core.locale import Translator
 
 _MOST_LINES = 6
-_ROW = 46
+_ROW = 50
 
 
 def draw_curves(result: ValueResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
@@ -38,19 +38,21 @@ def draw_curves(result: ValueResult, t: Translator, palette: Palette = LIGHT) ->
         rows, color = result.curve[result.curve["group"] == name], palette.series(place)
         label = group_name(name, t)
         fig.add_scatter(
-            x=rows["age_days"], y=rows["ltv"], mode="lines", line={"color": color, "width": 2}, cliponaxis=False,
-            name=label,
+            x=rows["age_days"], y=rows["ltv"], mode="lines", cliponaxis=False, name=label,
+            line={"color": color, "width": 2, "dash": line_dash(place)},
             customdata=[t("value.curve_hover", group=label, value=t.money(value)) for value in rows["ltv"]],
             hovertemplate="%{customdata}<extra></extra>",
         )  # fmt: skip
         if len(rows):
             ends.append((float(rows["ltv"].iloc[-1]), rows["age_days"].iloc[-1], label, color))
         _payback_mark(fig, result, rows, name, color, MARKERS[min(place, len(MARKERS) - 1)], palette)
-    end_names(fig, palette, ends, 250)
-    highest = result.curve["ltv"].max() if len(result.curve) else 1.0
-    value_ticks(fig, (min(0.0, result.curve["ltv"].min() if len(result.curve) else 0.0), highest * 1.06), t.money)
-    ages = [age for age in result.query.ages_days if age <= result.curve_age_days]
-    fig.update_xaxes(tickvals=ages, ticktext=[t("value.day", day=age) for age in ages], range=[0, max(ages, default=1)])
+    axis_range = (min(0.0, result.curve["ltv"].min()), max(result.curve["ltv"].max() * 1.06, 1.0))
+    end_names(fig, palette, ends, axis_range)
+    value_ticks(fig, axis_range, money_tick(t))
+    ages = day_ticks(result.query.ages_days, result.curve_age_days)
+    fig.update_xaxes(
+        tickvals=ages, ticktext=[t("value.day", day=age) for age in ages], range=[0, result.curve_age_days]
+    )
     return fig
 
 
@@ -77,7 +79,7 @@ def draw_groups(result: ValueResult, t: Translator, palette: Palette = LIGHT) ->
     )
     fig.update_yaxes(range=[max(len(rows), 1) - 0.4, -0.6], showticklabels=False, showgrid=False)
     highest = max([*rows["high"].dropna(), *rows["ltv"], *[c for c in costs.values() if c == c], 1.0])
-    value_ticks(fig, (min(0.0, *rows["low"].dropna(), 0.0), highest * 1.03), t.money, axis="x")
+    value_ticks(fig, (min(0.0, *rows["low"].dropna(), 0.0), highest * 1.03), money_tick(t), axis="x")
     fig.update_xaxes(showgrid=True, gridcolor=palette.grid)
     return fig
 
@@ -110,9 +112,10 @@ def draw_repeat(result: ValueResult, t: Translator, palette: Palette = LIGHT) ->
             ends.append(
                 (float(whole[f"{name}_rate"].iloc[-1]), rows["bucket"].iloc[-1], t(f"value.{name}_rate"), color)
             )
-    end_names(fig, palette, ends, 230)
     highest = max(rows[["repeat_high", "buy_again_high"]].max().max(), 0.05) if len(rows) else 0.05
-    value_ticks(fig, (0.0, min(1.0, highest * 1.06)), lambda share: t.share(share, 0))
+    axis_range = (0.0, min(1.0, highest * 1.06))
+    end_names(fig, palette, ends, axis_range)
+    value_ticks(fig, axis_range, lambda share: t.share(share, 0))
     step = max(1, -(-len(rows) // 4))
     shown = list(rows["bucket"])[::-1][::step][::-1]
     fig.update_xaxes(tickvals=shown, ticktext=[_bucket_text(result, bucket, t) for bucket in shown])
@@ -172,7 +175,7 @@ def draw_prediction(result: ValueModelResult, t: Translator, palette: Palette = 
     fig.add_bar(y=rows.index, x=rows["predicted"], orientation="h", marker=ahead, hoverinfo="skip")
     for place, row in rows.iterrows():
         row_name(
-            fig, palette, place, group_name(row["group"], t), t("value.n_customers", n=int(row["customers"])), lift=0.4
+            fig, palette, place, group_name(row["group"], t), t("value.n_customers", n=int(row["customers"])), lift=0.44
         )
     fig.update_xaxes(visible=False)
     fig.update_yaxes(range=[max(len(rows), 1) - 0.4, -0.7], showticklabels=False, showgrid=False)
