@@ -13,9 +13,18 @@ wrong, what was found and what would work. Bad rows are no exceptions: they are 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from ops_core.locale import Translator, translator
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A value of an error that is itself a message: a catalogue key and its values, put into the reader's language."""
+
+    key: str
+    values: Mapping[str, object] = field(default_factory=dict)
 
 
 class OpsError(Exception):
@@ -76,6 +85,8 @@ def _rebuild(kind: type[OpsError], code: str, values: dict[str, object]) -> OpsE
 
 
 def _shown(value: object, t: Translator) -> object:
+    if isinstance(value, Phrase):
+        return t(value.key, **{name: _shown(part, t) for name, part in value.values.items()})
     if isinstance(value, (list, tuple, set, frozenset)):
         return t.join([str(item) for item in value])
     return value

@@ -13,7 +13,7 @@ from ops_core.store import layout
 def workspace_of(
     rows: Iterable[tuple] | pd.DataFrame, time_zone: str = "UTC", week_start: str = "monday", as_of: str | None = None
 ) -> Workspace:
-    """A scratch workspace from `(user_id, event, occurred_at, value?)` rows with UTC times, or a frame of those columns.
+    """A scratch workspace from `(user_id, event, occurred_at, value?)` rows with UTC times, or such a frame.
 
     Further columns of a frame become event properties (text or number); columns named `user.x` user properties.
     """
@@ -50,7 +50,8 @@ def workspace_of(
             names = ", ".join(c.column_name for c in of_user)
             statement = (
                 "INSERT INTO user_records (batch_id, user_key, NAMES)"
-                " SELECT 1, user_key, NAMES FROM users_in JOIN user_keys ON user_keys.user_id = users_in.user_id::VARCHAR"
+                " SELECT 1, user_key, NAMES"
+                " FROM users_in JOIN user_keys ON user_keys.user_id = users_in.user_id::VARCHAR"
             )
             cursor.execute(statement.replace("NAMES", names))
         layout.rebuild_users(cursor, workspace.rules)
