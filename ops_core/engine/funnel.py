@@ -6,15 +6,15 @@ Users are walked in blocks, two at a time, so that memory does not grow with the
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
-from ops_core.engine import funnel_groups, funnel_kernel
-from ops_core.engine.funnel_kernel import ABSENT, Array, Attempts
+from ops_core.engine import funnel_best, funnel_groups, funnel_kernel
+from ops_core.engine.funnel_kernel import ABSENT, Array, Attempts, Between
 from ops_core.engine.funnel_plan import Block, Plan
 from ops_core.engine.funnel_spec import FunnelSpec
 from ops_core.engine.funnel_unordered import unordered
@@ -203,23 +203,67 @@ def _first_of_user(users: Array, keys: Array, times: Array) -> Array:
 def _on_path(plan: Plan, block: Block, starts: Array, path: tuple[int, ...], best_only: bool) -> Attempts:
     spec, window = plan.spec, plan.window
     exclusions = block.betweens(spec.exclusions, path)
-    want_raw = spec.on_exclusion == "drop"
     if spec.order == "unordered":
-        rows = [_family_rows(block, family) for family in plan.families]
-        return unordered(starts, rows, plan.families, window, exclusions, plan.n_steps)
+        return _unordered(plan, block, starts, exclusions, best_only)
     if spec.order == "ordered" and plan.is_disjoint:
         parts = [block.matching(step) for step in path]
+        if best_only:
+            want_raw = spec.on_exclusion == "drop"
+            return funnel_best.best_ordered(starts, parts, window, exclusions, want_raw=want_raw)
         if exclusions:
             return funnel_kernel.with_exclusions(starts, parts, window, exclusions)
-        if best_only:
-            return funnel_kernel.best_ordered(starts, parts, window)
         return funnel_kernel.forward(starts, parts, window)
-    keys, masks = block.rows
+    # A strict funnel of several values at once has rows of other values in between: left to the groups.
+    is_simple = spec.order == "ordered" or (plan.is_disjoint and block.owners is None and not exclusions)
+    if not (best_only and is_simple):
+        return _in_groups(plan, block, starts, path, exclusions, block.all_rows())
+    return _with_tied_apart(plan, block, starts, path, exclusions)
+
+
+def _unordered(plan: Plan, block: Block, starts: Array, exclusions: Sequence[Between], best_only: bool) -> Attempts:
+    if best_only and plan.is_disjoint and not exclusions:
+        return funnel_best.best_unordered(starts, [block.matching(step) for step in range(plan.n_steps)], plan.window)
+    rows = [_family_rows(block, family) for family in plan.families]
+    return unordered(starts, rows, plan.families, plan.window, exclusions, plan.n_steps)
+
+
+def _with_tied_apart(
+    plan: Plan, block: Block, starts: Array, path: tuple[int, ...], exclusions: Sequence[Between]
+) -> Attempts:
+    """The attempts that count: users without two rows at one instant the quick way, the others in groups."""
+    window, layout = plan.window, plan.layout
+    is_strict = plan.spec.order == "strict"
+    tied = funnel_best.tied_users(block.everything if is_strict else block.rows[0], window)
+    is_tied = np.zeros(int(layout.users(starts[-1:]).max(initial=0)) + 1, bool)
+    is_tied[tied[tied < len(is_tied)]] = True
+    apart = is_tied[layout.users(starts)]
+    parts = [block.matching(step) for step in path]
+    if is_strict:
+        quick = funnel_best.best_strict(starts[~apart], parts, block.everything, window)
+    else:
+        quick = funnel_best.best_ordered(starts[~apart], parts, window, exclusions, later=True)
+    if not apart.any():
+        return quick
+    rest = _in_groups(plan, block, starts[apart], path, exclusions, block.all_rows(is_tied))
+    return Attempts(
+        np.concatenate([quick.starts, rest.starts]),
+        np.concatenate([quick.level, rest.level]),
+        np.concatenate([quick.raw, rest.raw]),
+        np.concatenate([quick.at, rest.at], axis=1),
+    )
+
+
+def _in_groups(
+    plan: Plan, block: Block, starts: Array, path: tuple[int, ...], exclusions: Sequence[Between],
+    rows: tuple[Array, Array],
+) -> Attempts:  # fmt: skip
+    keys, masks = rows
     groups = funnel_groups.grouped(keys, _on_bits(masks, path), len(path))
-    if spec.order == "strict":
-        around = funnel_groups.neighbours(groups, block.everything, block.owners, window)
-        return funnel_groups.strict(starts, groups, around, window, exclusions, len(path))
-    return funnel_groups.ordered(starts, groups, window, exclusions, len(path), want_raw)
+    if plan.spec.order == "strict":
+        around = funnel_groups.neighbours(groups, block.everything, block.owners, plan.window)
+        return funnel_groups.strict(starts, groups, around, plan.window, exclusions, len(path))
+    want_raw = plan.spec.on_exclusion == "drop"
+    return funnel_groups.ordered(starts, groups, plan.window, exclusions, len(path), want_raw)
 
 
 def _family_rows(block: Block, family: tuple[int, ...]) -> tuple[Array, Array]:

@@ -82,20 +82,23 @@ def owned(keys: Array, owners: Array, layout: Layout) -> Array:
     return (owners[layout.users(keys)].astype(np.int64) << layout.time_bits) | layout.times(keys)
 
 
-def next_keys(keys: Array, wanted: Array) -> tuple[Array, Array]:
-    """Positions of the first keys at or after the wanted ones, and whether there are any."""
-    places = np.searchsorted(keys, wanted, side="left")
+def next_keys(keys: Array, wanted: Array, later: bool = False) -> tuple[Array, Array]:
+    """Positions of the first keys at or after (`later`: after) the wanted ones, and whether there are any."""
+    places = np.searchsorted(keys, wanted, side="right" if later else "left")
     return places, places < len(keys)
 
 
-def forward(starts: Array, steps: Sequence[Array], window: Window) -> Attempts:
-    """Every attempt of a funnel without exclusions: each next step as early as possible."""
+def forward(starts: Array, steps: Sequence[Array], window: Window, later: bool = False) -> Attempts:
+    """Every attempt of a funnel without exclusions: each next step as early as possible.
+
+    `later`: a step must lie after the one before it, not at the same instant.
+    """
     level = np.ones(len(starts), np.int8)
     at = np.full((len(steps), len(starts)), ABSENT, np.int64)
     at[0] = starts
     alive, current, limits = np.arange(len(starts)), starts, window.limits(starts)
     for step, keys in enumerate(steps[1:], 1):
-        places, found = next_keys(keys, current)
+        places, found = next_keys(keys, current, later)
         reached = keys.take(places, mode="clip") if len(keys) else current
         kept = np.flatnonzero(found & (reached <= limits))
         alive, current, limits = alive[kept], reached[kept], limits[kept]
@@ -104,9 +107,7 @@ def forward(starts: Array, steps: Sequence[Array], window: Window) -> Attempts:
     return Attempts(starts, level, level, at)
 
 
-def with_exclusions(
-    starts: Array, steps: Sequence[Array], window: Window, exclusions: Sequence[Between], want_raw: bool = True
-) -> Attempts:
+def with_exclusions(starts: Array, steps: Sequence[Array], window: Window, exclusions: Sequence[Between]) -> Attempts:
     """Every attempt of a funnel with exclusions, at its deepest clean level."""
     plain = forward(starts, steps, window)
     first_bound = min(one.to_step for one in exclusions)
@@ -119,20 +120,22 @@ def with_exclusions(
         candidates = open_attempts[plain.level[open_attempts] > target]
         if not len(candidates):
             continue
-        chains = _earliest_chains(starts[candidates], steps[: target + 1], window, exclusions)
+        chains = earliest_chains(starts[candidates], steps[: target + 1], window, exclusions)
         done = chains[-1] != ABSENT
         level[candidates[done]] = target + 1
         at[: target + 1, candidates[done]] = chains[:, done]
-    return Attempts(starts, level, plain.level if want_raw else level, at)
+    return Attempts(starts, level, plain.level, at)
 
 
-def _earliest_chains(starts: Array, steps: Sequence[Array], window: Window, exclusions: Sequence[Between]) -> Array:
+def earliest_chains(
+    starts: Array, steps: Sequence[Array], window: Window, exclusions: Sequence[Between], later: bool = False
+) -> Array:
     """For each start its earliest clean chain through all the steps, as rows of keys; -1 where there is none."""
     last = len(steps) - 1
     chains = steps[last][None, :]
     for step in range(last - 1, -1, -1):
         heads = steps[step] if step else starts
-        places, found = next_keys(chains[0], heads)
+        places, found = next_keys(chains[0], heads, later)
         valid = np.flatnonzero(found)
         places = places[valid]
         kept = chains[-1][places] <= window.limits(heads[valid])
@@ -149,44 +152,3 @@ def _earliest_chains(starts: Array, steps: Sequence[Array], window: Window, excl
     hit[hit] = chains[0][places[hit]] == starts[hit]
     found[:, hit] = chains[:, places[hit]]
     return found
-
-
-def best_ordered(starts: Array, steps: Sequence[Array], window: Window) -> Attempts:
-    """Per user only the deepest attempt, the earliest of those, without looking at every attempt.
-
-    For each event of a step the latest start that leads to it is carried along (backwards, the fewest rows are looked
-    up). The earliest end of the user's deepest level then gives the earliest start: the first one whose window still
-    includes that end. From there a forward walk finds the times.
-    """
-    layout = window.layout
-    reached = [starts]
-    ends = carried = starts
-    for keys in steps[1:]:
-        places = np.searchsorted(ends, keys, side="right") - 1
-        if len(ends):
-            origin = carried.take(places, mode="clip")
-            kept = (places >= 0) & (keys <= window.limits(origin))
-            ends, carried = keys[kept], origin[kept]
-        else:
-            ends = carried = keys[:0]
-        reached.append(ends)
-    users = layout.users(starts)
-    firsts = _firsts(users)
-    entrants, chosen = users[firsts], starts[firsts]
-    taken = np.zeros(len(entrants), bool)
-    for rows in reached[:0:-1]:
-        firsts = _firsts(layout.users(rows))
-        places = np.searchsorted(entrants, layout.users(rows[firsts]))
-        still_open = ~taken[places]
-        places, ends = places[still_open], rows[firsts[still_open]]
-        earliest = np.maximum(window.earliest(ends), chosen[places])
-        chosen[places] = starts[np.searchsorted(starts, earliest, side="left")]
-        taken[places] = True
-    return forward(chosen, steps, window)
-
-
-def _firsts(sorted_users: Array) -> Array:
-    """Where each user's first row is."""
-    if not len(sorted_users):
-        return np.zeros(0, np.intp)
-    return np.flatnonzero(np.concatenate(([True], sorted_users[1:] != sorted_users[:-1])))

@@ -47,6 +47,17 @@ class Block:
         keys, masks = self.rows
         return keys[(masks >> step & 1) != 0]
 
+    def all_rows(self, chosen: Array | None = None) -> tuple[Array, Array]:
+        """Sorted (keys, masks) of the rows of all steps, of the `chosen` local users only (a mark per user)."""
+        pairs = (
+            [self.rows]
+            if self.parts is None
+            else [(keys, np.full(len(keys), 1 << step, np.uint16)) for step, keys in enumerate(self.parts)]
+        )
+        if chosen is not None:
+            pairs = [_of_users(keys, masks, chosen, self.layout) for keys, masks in pairs]
+        return steps.merged_masks(pairs)
+
     def betweens(self, exclusions: Sequence[Exclusion], positions: Sequence[int]) -> list[Between]:
         """The exclusions that lie between two of the steps at `positions`, in terms of those."""
         found = []
@@ -146,7 +157,7 @@ class Plan:
         if self.held_column:
             keys, masks, owners = self._held.block(number)
             return Block(number, self.layout, None, (keys, masks), excluded, everything, owners)
-        if self.is_disjoint and self.spec.order != "strict":
+        if self.is_disjoint:
             parts = [self._cut(steps.merged(self._blocks(sources, number))) for sources in self.sources]
             return Block(number, self.layout, parts, None, excluded, everything, None)
         by_code = [rows for rows in self._masked() if len(rows.block(number))]
@@ -162,7 +173,7 @@ class Plan:
         """Bring the arrays into memory before the blocks are walked by several threads."""
         if self.held_column:
             self._held  # noqa: B018  a cached property: built here
-        elif self.is_disjoint and self.spec.order != "strict":
+        elif self.is_disjoint:
             for source in itertools.chain(*self.sources):
                 self._rows(source)
         else:
@@ -235,6 +246,13 @@ class Plan:
             return None
         times = layout.times(keys)
         return (times >= start) & (times < end) if spec.clip else (times >= start) & (times <= end)
+
+
+def _of_users(keys: Array, masks: Array, chosen: Array, layout: Layout) -> tuple[Array, Array]:
+    users = layout.users(keys)
+    kept = users < len(chosen)
+    kept[kept] = chosen[users[kept]]
+    return keys[kept], masks[kept]
 
 
 _NONE = (np.empty(0, np.int64), np.empty(0, np.uint16))
