@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -159,6 +167,48 @@ def test_the_newest_workspace_is_meant_but_never_the_demo(rows: Path, home: Path
     opsdeck("load", rows, "-w", "demo")
     assert opsdeck("load", rows) == 0
     assert "Workspace shop" in capsys.readouterr().out.splitlines()[-2]
+
+
+def test_run_serves_until_it_is_told_to_end(tmp_path: Path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    script = "from ops_core.cli import main; main()"
+    command = [sys.executable, "-c", script, "run", "--no-browser", "--port", str(port)]
+    server = subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(cli.serve.APP.parent)})
+    try:
+        assert wait_for(lambda: answers(port))
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+    # Nothing is left that would still hold the port and the workspace.
+    assert wait_for(lambda: not answers(port))
+
+
+def answers(port: int) -> bool:
+    with (
+        contextlib.suppress(OSError),
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2) as reply,
+    ):
+        return reply.status == 200
+    return False
+
+
+def wait_for(happens: Callable[[], bool], seconds: float = 60) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if happens():
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def test_a_taken_port_is_said(capsys: pytest.CaptureFixture[str]):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert opsdeck("run", "--port", taken.getsockname()[1]) == 1
+    assert "is in use by another program" in capsys.readouterr().err
 
 
 def test_a_command_that_is_not_understood(capsys: pytest.CaptureFixture[str]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -24,10 +25,7 @@ def run_command(t: Translator) -> click.Command:
         command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.port", str(port)]
         command += ["--server.headless", "false" if browser else "true"]
         click.echo(t("cli.run.starting", address=f"http://127.0.0.1:{port}"))
-        try:
-            return subprocess.run(command, cwd=APP.parent, check=False).returncode
-        except KeyboardInterrupt:
-            return 0
+        return _hand_over(command)
 
     return click.Command(
         "run",
@@ -38,6 +36,15 @@ def run_command(t: Translator) -> click.Command:
             click.Option(["--browser/--no-browser"], default=True, help=t("cli.help.browser")),
         ],
     )
+
+
+def _hand_over(command: list[str]) -> int:
+    """Where the system can, this process becomes the server, so that whatever ends the one ends the other."""
+    os.chdir(APP.parent)
+    if os.name == "posix":
+        sys.stdout.flush()
+        os.execv(command[0], command)
+    return subprocess.call(command)
 
 
 def _free_port(asked: int | None) -> int:
