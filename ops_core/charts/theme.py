@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from ops_core.charts.palette import DARK, LIGHT, Palette, contrast, faded, text_on
 
 __all__ = [
-    "CONFIG", "DARK", "FONT", "LIGHT", "MARKERS", "STATIC_CONFIG", "Palette", "band", "contrast", "end_label",
+    "CONFIG", "DARK", "FONT", "LIGHT", "MARKERS", "STATIC_CONFIG", "Palette", "Sheet", "band", "contrast", "end_label",
     "event_line", "faded", "figure", "frame_cell", "hatch", "interval", "number_column", "number_header", "partial",
     "reference", "row_name", "text_on", "whisker",
 ]  # fmt: skip
@@ -28,6 +28,27 @@ CONFIG = {"displayModeBar": False, "displaylogo": False, "modeBarButtonsToRemove
 STATIC_CONFIG = {"staticPlot": True, "displayModeBar": False, "displaylogo": False}
 
 
+class Sheet(go.Figure):
+    """A figure that takes notes and shapes one by one in even time.
+
+    Plotly checks all earlier ones again at each new one: twenty notes cost 100 ms. They are taken as given here; a
+    test checks the pieces' settings against plotly.
+    """
+
+    def add_annotation(self, **settings: object) -> Sheet:
+        """Add a note; settings as in `go.layout.Annotation`."""
+        return self._put("annotations", settings)
+
+    def add_shape(self, **settings: object) -> Sheet:
+        """Add a shape; settings as in `go.layout.Shape`."""
+        return self._put("shapes", settings)
+
+    def _put(self, kind: str, settings: dict[str, object]) -> Sheet:
+        self._layout.setdefault(kind, []).append(_nested(settings))
+        self._layout_obj._compound_array_props[kind] = None  # noqa: SLF001  (read anew when someone asks for them)
+        return self
+
+
 def figure(
     palette: Palette,
     *,
@@ -37,7 +58,7 @@ def figure(
     top: int = 8,
     bottom: int = 0,
     hover: str = "closest",
-) -> go.Figure:
+) -> Sheet:
     """An empty figure in the house's layout.
 
     Args:
@@ -72,7 +93,7 @@ def figure(
         # An explicit template: importing streamlit swaps plotly's default for one of placeholder colours.
         template="none",
     )  # fmt: skip
-    return go.Figure(layout=layout)
+    return Sheet(layout=layout)
 
 
 def hatch(palette: Palette) -> dict[str, object]:
@@ -243,6 +264,19 @@ def frame_cell(fig: go.Figure, palette: Palette, x: float, y: float) -> None:
         type="rect", x0=x - 0.5, x1=x + 0.5, y0=y - 0.5, y1=y + 0.5, line={"color": palette.ink, "width": 2},
         layer="above",
     )  # fmt: skip
+
+
+def _nested(settings: dict[str, object]) -> dict[str, object]:
+    """`font_color="#000"` as `{"font": {"color": "#000"}}`, the way plotly reads it."""
+    nested: dict[str, object] = {}
+    for name, value in settings.items():
+        first, _, rest = name.partition("_")
+        if rest:
+            inner = nested.setdefault(first, {})
+            inner.update(_nested({rest: value}))
+        else:
+            nested[name] = {**nested[name], **value} if isinstance(nested.get(name), dict) else value
+    return nested
 
 
 def _plain(text: str) -> str:
