@@ -173,7 +173,8 @@ def _attempts(plan: Plan, block: Block, low: int, high: int, best_only: bool) ->
 
 def _starts(plan: Plan, block: Block, low: int, high: int) -> Array:
     if plan.spec.order == "unordered":
-        keys = np.unique(np.concatenate([block.matching(step) for step in range(plan.n_steps)]))
+        keys = np.sort(np.concatenate([block.matching(step) for step in range(plan.n_steps)]))
+        keys = keys[_heads(keys)]
     else:
         keys = block.matching(0)
     if plan.spec.reentry == "first_entry":
@@ -237,10 +238,11 @@ def _with_tied_apart(
     is_tied = np.zeros(int(layout.users(starts[-1:]).max(initial=0)) + 1, bool)
     is_tied[tied[tied < len(is_tied)]] = True
     apart = is_tied[layout.users(starts)]
-    parts = [block.matching(step) for step in path]
     if is_strict:
-        quick = funnel_best.best_strict(starts[~apart], parts, block.everything, window)
+        step_of = block.steps_of_everything()
+        quick = funnel_best.best_strict(starts[~apart], len(path), block.everything, step_of, window)
     else:
+        parts = [block.matching(step) for step in path]
         quick = funnel_best.best_ordered(starts[~apart], parts, window, exclusions, later=True)
     if not apart.any():
         return quick
@@ -309,10 +311,20 @@ def _best(groups: Array, found: Attempts, plan: Plan) -> Array:
     """Per group (user, or user and bucket) the place of its deepest attempt, the earliest of those."""
     if plan.spec.on_exclusion == "drop":
         return _best_or_dropped(groups, found, plan)
-    if np.all(groups[1:] > groups[:-1]):
-        return np.arange(len(groups))
+    if np.all(groups[1:] >= groups[:-1]) and not plan.held_column:
+        return _first_deepest(groups, _rank(found))
     order = np.lexsort((*_earliness(found, plan), -_rank(found), groups))
     return order[_heads(groups[order])]
+
+
+def _first_deepest(sorted_groups: Array, rank: Array) -> Array:
+    """The same where the attempts of a group stand together, in the order of their starts."""
+    heads = np.flatnonzero(_heads(sorted_groups))
+    if len(heads) in (0, len(sorted_groups)):
+        return heads
+    deepest = np.maximum.reduceat(rank, heads)
+    kept = np.flatnonzero(rank == np.repeat(deepest, np.diff(np.append(heads, len(rank)))))
+    return kept[_heads(sorted_groups[kept])]
 
 
 def _best_or_dropped(groups: Array, found: Attempts, plan: Plan) -> Array:

@@ -94,24 +94,25 @@ def best_unordered(starts: Array, steps: Sequence[Array], window: Window) -> Att
     return unordered(chosen, [(part, no_masks) for part in steps], families, window, (), len(steps))
 
 
-def best_strict(starts: Array, steps: Sequence[Array], everything: Array, window: Window) -> Attempts:
-    """The same for a strict funnel of users without two events at one instant; `everything`: all their events.
+def best_strict(starts: Array, n_steps: int, everything: Array, step_of: Array, window: Window) -> Attempts:
+    """Attempts of a strict funnel of users without two events at one instant.
 
-    Steps share no event. Row i of a user is followed by row i + 1, so an attempt is read off the rows behind its start.
+    `everything`: all their events; `step_of[i]`: the one step that row i matches, else beyond the last. Row i of a user
+    is followed by row i + 1, so an attempt is read off the rows behind its start.
     """
-    step_of = np.full(len(everything) + len(steps), -1, np.int8)
-    for step, keys in enumerate(steps):
-        step_of[np.searchsorted(everything, keys)] = step
-    places = np.searchsorted(everything, starts)
+    places = np.flatnonzero(step_of == 0)
+    if len(places) > len(starts):
+        places = places[np.searchsorted(everything[places], starts)]
     limits = window.limits(starts)
     level = np.ones(len(starts), np.int8)
-    at = np.full((len(steps), len(starts)), ABSENT, np.int64)
+    at = np.full((n_steps, len(starts)), ABSENT, np.int64)
     at[0] = starts
     alive = np.arange(len(starts))
-    for step in range(1, len(steps)):
+    for step in range(1, n_steps):
         following = places[alive] + step
-        alive, following = alive[step_of[following] == step], following[step_of[following] == step]
-        kept = everything[following] <= limits[alive]
+        inside = following < len(everything)
+        alive, following = alive[inside], following[inside]
+        kept = (step_of[following] == step) & (everything[following] <= limits[alive])
         alive, following = alive[kept], following[kept]
         level[alive] = step + 1
         at[step, alive] = everything[following]
@@ -134,15 +135,15 @@ def _reach(starts: Array, steps: Sequence[Array], window: Window, exclusions: Se
     previous, carried = starts, {0: starts}
     for step, keys in enumerate(steps[1:], 1):
         before = np.searchsorted(previous, keys, side="left" if later else "right") - 1
-        kept = np.flatnonzero(before >= 0)
+        kept = np.flatnonzero(before >= 0) if len(before) and before[0] < 0 else slice(None)
         before, rows = before[kept], keys[kept]
-        kept = rows <= window.limits(carried[0][before])
-        before, rows = before[kept], rows[kept]
+        kept = np.flatnonzero(rows <= window.limits(carried[0].take(before)))
+        before, rows = before.take(kept), rows.take(kept)
         for one in exclusions:
             if one.to_step == step:
                 kept = one.clean(carried[one.from_step][before], rows)
                 before, rows = before[kept], rows[kept]
-        carried = {source: keys_of[before] for source, keys_of in carried.items()}
+        carried = {source: keys_of.take(before) for source, keys_of in carried.items()}
         if step in sources:
             carried[step] = rows
         previous = rows

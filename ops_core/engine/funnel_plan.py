@@ -21,6 +21,7 @@ from ops_core.model.time import DAY_US
 from ops_core.store import Store
 
 Source = tuple[int, Conditions]  # an event code, and what its rows have to pass
+_TAG_BITS, _NO_STEP = 4, 15
 _NARROW = 0.7  # a stretch of time below this share of the data is cut out before it is searched
 
 
@@ -37,8 +38,22 @@ class Block:
     parts: Sequence[Array] | None
     rows: tuple[Array, Array] | None
     excluded: Sequence[Array]
-    everything: Array | None
+    tagged: tuple[Array, Array] | None
     owners: Array | None
+
+    @property
+    def everything(self) -> Array:
+        """Sorted keys of all events of the users, for a strict funnel."""
+        return self.tagged[0]
+
+    def steps_of_everything(self) -> Array:
+        """The step that each of all events matches, beyond the last step where it is none; steps share no event."""
+        keys, step_of = self.tagged
+        if step_of is None:
+            step_of = np.full(len(keys), _NO_STEP, np.int8)
+            for step, rows in enumerate(self.parts):
+                step_of[np.searchsorted(keys, rows)] = step
+        return step_of
 
     def matching(self, step: int) -> Array:
         """Sorted keys of the rows that match a step."""
@@ -181,7 +196,7 @@ class Plan:
         for source in itertools.chain(*self.excluded):
             self._rows(source)
         if self.spec.order == "strict":
-            for code in steps.all_codes(self.store):
+            for code in self._codes:
                 self._rows((code, self._any_row))
 
     def _blocks(self, sources: Sequence[Source], number: int) -> list[Array]:
@@ -201,9 +216,19 @@ class Plan:
     def _any_row(self) -> Conditions:
         return selection.on_events(self.store, self.event_filters, "all_")
 
-    def _everything(self, number: int) -> Array:
-        codes = steps.all_codes(self.store)
-        return self._cut(steps.merged([self._rows((code, self._any_row)).block(number) for code in codes]))
+    def _everything(self, number: int) -> tuple[Array, Array | None]:
+        """All events of a block's users; with the step of each where keys have bits to spare for it."""
+        step_of = {code: step for step, sources in enumerate(self.sources) for code, _ in sources}
+        parts = [(self._rows((code, self._any_row)).block(number), step_of.get(code, _NO_STEP)) for code in self._codes]
+        narrow = self.layout.time_bits + self.layout.block_bits + _TAG_BITS <= 63
+        if not (narrow and self.is_disjoint and not any(step.filters for step in self.spec.steps)):
+            return self._cut(steps.merged([keys for keys, _ in parts])), None
+        tagged = np.sort(np.concatenate([(self._cut(keys) << _TAG_BITS) | step for keys, step in parts]))
+        return tagged >> _TAG_BITS, (tagged & _NO_STEP).astype(np.int8)
+
+    @cached_property
+    def _codes(self) -> list[int]:
+        return steps.all_codes(self.store)
 
     def _per_code(self) -> dict[int, list[tuple[int, Conditions]]]:
         found: dict[int, list[tuple[int, Conditions]]] = {}
