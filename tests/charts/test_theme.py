@@ -36,7 +36,7 @@ def test_every_setting_is_one_that_plotly_knows(palette: Palette):
     again = go.Figure(fig.to_dict())  # checks each name and value, which the fast path does not
     assert len(again.layout.annotations) == len(fig.layout.annotations) == 7
     assert len(again.layout.shapes) == len(fig.layout.shapes) == 9
-    assert fig.to_json() == again.to_json()
+    assert again.to_dict() == fig.to_dict()
 
 
 def test_notes_added_after_the_first_look_are_seen_too():
