@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import app
 from ops_core import cli
 from ops_core.locale import translator
 
@@ -32,6 +33,15 @@ def test_the_example_prints_what_is_shown(readme: str, monkeypatch: pytest.Monke
     with contextlib.redirect_stdout(printed):
         exec(compile(example, readme, "exec"), {"__name__": "readme"})  # noqa: S102 - our own text
     assert [line.rstrip() for line in printed.getvalue().splitlines()] == shown.splitlines()
+
+
+@pytest.mark.parametrize(("readme", "language"), [("README.md", "en"), ("README.zh.md", "zh")])
+def test_every_page_is_explained(readme: str, language: str):
+    t = translator(language)
+    titles = {t(f"shell.page_{room.address}") for group in app.CONTENTS.values() for room in group}
+    first_cells = re.findall(r"^\| ([^|]+) \|", text_of(readme), flags=re.MULTILINE)
+    explained = {name for cell in first_cells for name in re.split("[,、] ?", cell)}
+    assert titles - explained == set()
 
 
 @pytest.mark.parametrize("readme", READMES)

@@ -10,12 +10,12 @@ from ops_core.cli.places import made, newest, path_of, workspace_option
 from ops_core.errors import OpsError
 from ops_core.intake.convert import convert
 from ops_core.intake.report import IntakeReport
+from ops_core.intake.roles import KINDS
 from ops_core.locale import Translator
 from ops_core.places import workspace_path
 from ops_core.workspace import Workspace
 
 _SHOWN_REJECTS = 5
-_KINDS = ("auto", "events", "users", "orders", "units", "assignments")
 
 
 def load_command(t: Translator) -> click.Command:
@@ -51,7 +51,7 @@ def load_command(t: Translator) -> click.Command:
         params=[
             click.Argument(["files"], nargs=-1, required=True),
             workspace_option(t),
-            click.Option(["--kind"], type=click.Choice(_KINDS), default="auto", help=t("cli.help.kind")),
+            click.Option(["--kind"], type=click.Choice(("auto", *KINDS)), default="auto", help=t("cli.help.kind")),
             click.Option(["--time-zone"], default="UTC", help=t("cli.help.time_zone")),
             click.Option(["--source-time-zone"], help=t("cli.help.source_time_zone")),
             click.Option(["--as-of"], help=t("cli.help.as_of")),
