@@ -29,10 +29,10 @@ STATIC_CONFIG = {"staticPlot": True, "displayModeBar": False, "displaylogo": Fal
 
 
 class Sheet(go.Figure):
-    """A figure that takes notes and shapes one by one in even time.
+    """A figure that takes the house layout, notes and shapes as given.
 
-    Plotly checks all earlier ones again at each new one: twenty notes cost 100 ms. They are taken as given here; a
-    test checks the pieces' settings against plotly.
+    Plotly checks every setting, and all earlier notes again at each new one: twenty notes cost 100 ms. A test checks
+    the settings instead, once.
     """
 
     def add_annotation(self, **settings: object) -> Sheet:
@@ -42,6 +42,11 @@ class Sheet(go.Figure):
     def add_shape(self, **settings: object) -> Sheet:
         """Add a shape; settings as in `go.layout.Shape`."""
         return self._put("shapes", settings)
+
+    def with_layout(self, settings: dict[str, object]) -> Sheet:
+        """Take settings of the layout; later ones of the same name replace them."""
+        self._layout.update(settings)
+        return self
 
     def _put(self, kind: str, settings: dict[str, object]) -> Sheet:
         self._layout.setdefault(kind, []).append(_nested(settings))
@@ -66,34 +71,36 @@ def figure(
         right: pixel margin for number columns or labels at line ends.
         hover: `closest`, or `x` for lines.
     """
+    margin = {"l": left, "r": right, "t": top, "b": bottom, "pad": 4}
+    # A template is named because importing streamlit swaps plotly's default for one of placeholder colours.
+    sheet = Sheet(layout={"template": "none"})
+    return sheet.with_layout(_layout(palette) | {"height": height, "margin": margin, "hovermode": hover})
+
+
+def _layout(palette: Palette) -> dict[str, object]:
+    """The one layout, fresh each time: figures change theirs."""
     axis = {
         "showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True, "automargin": True, "tickangle": 0,
         "linecolor": palette.axis, "tickfont": {"color": palette.ink2, "size": FONT_SIZE},
     }  # fmt: skip
-    layout = go.Layout(
-        height=height,
-        autosize=True,
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": FONT, "size": FONT_SIZE, "color": palette.ink2},
-        margin={"l": left, "r": right, "t": top, "b": bottom, "pad": 4},
-        minreducedwidth=24,
-        showlegend=False,
-        bargap=0.42,
-        barcornerradius=2,
-        dragmode=False,
-        hovermode=hover,
-        hoverlabel={
+    return {
+        "autosize": True,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": FONT, "size": FONT_SIZE, "color": palette.ink2},
+        "minreducedwidth": 24,
+        "showlegend": False,
+        "bargap": 0.42,
+        "barcornerradius": 2,
+        "dragmode": False,
+        "hoverlabel": {
             "bgcolor": palette.surface, "bordercolor": palette.axis, "align": "left",
             "font": {"family": FONT, "size": FONT_SIZE, "color": palette.ink},
         },
-        colorway=palette.categorical,
-        xaxis={**axis, "showline": True},
-        yaxis={**axis, "showline": False, "showgrid": True, "gridcolor": palette.grid, "gridwidth": 1, "nticks": 5},
-        # An explicit template: importing streamlit swaps plotly's default for one of placeholder colours.
-        template="none",
-    )  # fmt: skip
-    return Sheet(layout=layout)
+        "colorway": list(palette.categorical),
+        "xaxis": axis | {"showline": True, "tickfont": dict(axis["tickfont"])},
+        "yaxis": axis | {"showgrid": True, "gridcolor": palette.grid, "gridwidth": 1, "nticks": 5},
+    }  # fmt: skip
 
 
 def hatch(palette: Palette) -> dict[str, object]:
@@ -186,7 +193,7 @@ def interval(
     along, across = [low, high], [position, position]
     line = {"color": ink, "width": 2}
     x, y = (across, along) if vertical else (along, across)
-    fig.add_trace(go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", cliponaxis=False))
+    fig.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", cliponaxis=False)
     dot = {
         "size": size,
         "symbol": symbol,
@@ -196,18 +203,16 @@ def interval(
     }
     x, y = ([position], [estimate]) if vertical else ([estimate], [position])
     told = {"hovertemplate": hover + "<extra></extra>"} if hover else {"hoverinfo": "skip"}
-    fig.add_trace(go.Scatter(x=x, y=y, mode="markers", marker=dot, cliponaxis=False, **told))
+    fig.add_scatter(x=x, y=y, mode="markers", marker=dot, cliponaxis=False, **told)
 
 
 def band(
     fig: go.Figure, x: Sequence[object], low: Sequence[float], high: Sequence[float], color: str, opacity: float = 0.14
 ) -> None:
     """A filled polygon between two lines: a confidence band or a normal range. `color` is a hex colour."""
-    fig.add_trace(
-        go.Scatter(
-            x=[*x, *reversed(list(x))], y=[*high, *reversed(list(low))], mode="lines", line={"width": 0},
-            fill="toself", fillcolor=faded(color, opacity), hoverinfo="skip",
-        )
+    fig.add_scatter(
+        x=[*x, *reversed(list(x))], y=[*high, *reversed(list(low))], mode="lines", line={"width": 0},
+        fill="toself", fillcolor=faded(color, opacity), hoverinfo="skip",
     )  # fmt: skip
 
 
@@ -226,12 +231,10 @@ def partial(
 ) -> None:
     """The last stretch of a line whose period is not over: dotted, with a hollow last marker."""
     ink = color or palette.accent
-    fig.add_trace(
-        go.Scatter(
-            x=list(x), y=list(y), mode="lines+markers", line={"color": ink, "width": 2, "dash": "dot"},
-            marker={"size": [0] * (len(x) - 1) + [9], "color": palette.bg, "line": {"color": ink, "width": 2}},
-            hoverinfo="skip", cliponaxis=False,
-        )
+    fig.add_scatter(
+        x=list(x), y=list(y), mode="lines+markers", line={"color": ink, "width": 2, "dash": "dot"},
+        marker={"size": [0] * (len(x) - 1) + [9], "color": palette.bg, "line": {"color": ink, "width": 2}},
+        hoverinfo="skip", cliponaxis=False,
     )  # fmt: skip
 
 
