@@ -29,7 +29,7 @@ STATIC_CONFIG = {"staticPlot": True, "displayModeBar": False, "displaylogo": Fal
 
 
 class Sheet(go.Figure):
-    """A figure that takes the house layout, notes and shapes as given.
+    """A figure that takes the house layout, axes, notes and shapes as given.
 
     Plotly checks every setting, and all earlier notes again at each new one: twenty notes cost 100 ms. A test checks
     the settings instead, once.
@@ -43,9 +43,24 @@ class Sheet(go.Figure):
         """Add a shape; settings as in `go.layout.Shape`."""
         return self._put("shapes", settings)
 
+    def update_xaxes(self, **settings: object) -> Sheet:
+        """Change the x axis; settings as in `go.layout.XAxis`."""
+        return self._merge("xaxis", settings)
+
+    def update_yaxes(self, **settings: object) -> Sheet:
+        """Change the y axis; settings as in `go.layout.YAxis`."""
+        return self._merge("yaxis", settings)
+
     def with_layout(self, settings: dict[str, object]) -> Sheet:
         """Take settings of the layout; later ones of the same name replace them."""
         self._layout.update(settings)
+        return self
+
+    def _merge(self, axis: str, settings: dict[str, object]) -> Sheet:
+        current = self._layout.setdefault(axis, {})
+        for name, value in _nested(settings).items():
+            both = isinstance(value, dict) and isinstance(current.get(name), dict)
+            current[name] = {**current[name], **value} if both else value
         return self
 
     def _put(self, kind: str, settings: dict[str, object]) -> Sheet:

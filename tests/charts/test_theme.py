@@ -49,6 +49,17 @@ def test_notes_added_after_the_first_look_are_seen_too():
     assert [note.text for note in fig.layout.annotations] == ["one", "two"]
 
 
+def test_axes_are_changed_piece_by_piece():
+    fig = theme.figure(LIGHT)
+    fig.update_xaxes(range=[0, 2], tickfont_size=9)
+    fig.update_xaxes(tickfont={"weight": 600}, visible=False)
+    axis = fig.layout.xaxis
+    assert (axis.range, axis.tickfont.size, axis.tickfont.weight, axis.visible) == ((0, 2), 9, 600, False)
+    assert axis.tickfont.color == LIGHT.ink2
+    assert fig.layout.yaxis.visible is None
+    assert theme.figure(LIGHT).layout.xaxis.range is None, "a figure's changes are its own"
+
+
 def test_a_name_from_a_file_stays_text():
     texts = [note.text for note in everything(LIGHT).layout.annotations]
     assert any("&lt;b&gt;Pay&lt;/b&gt; &amp; go" in text for text in texts)
