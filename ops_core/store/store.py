@@ -218,8 +218,20 @@ class Store:
         """
         known = {column.name: column for column in self.columns(scope)}
         if name not in known:
-            raise QueryError("unknown_property", name=name, nearest=nearest(name, known))
+            near = self._spelled_like(scope, name)
+            raise QueryError("unknown_property", name=name, nearest=near)
         return known[name]
+
+    def _spelled_like(self, scope: str, name: str) -> list[str]:
+        """Properties to offer instead of an unknown one, written as a query writes them (`user.channel`, `value`)."""
+        if scope not in ("user", "event"):
+            names = [column.name for column in self.columns(scope)]
+            return nearest(name, names) or names[:3]
+        of_users = {column.name: f"user.{column.name}" for column in self.columns("user")}
+        of_events = {column.name: column.name for column in self.columns("event")} | {"value": "value"}
+        # The same word in the other scope is the usual slip, so both are offered; the asked scope wins.
+        written = of_events | of_users if scope == "user" else of_users | of_events
+        return [written[near] for near in nearest(name, written) or list(written)[:3]]
 
     def event_codes(self, names: Iterable[str]) -> list[int]:
         """Codes of event names, in their order.
@@ -232,7 +244,7 @@ class Store:
         codes = []
         for name in names:
             if name not in known:
-                raise QueryError("unknown_event", name=name, nearest=nearest(name, known))
+                raise QueryError("unknown_event", name=name, nearest=nearest(name, known) or list(known)[:3])
             codes.append(known[name])
         return codes
 

@@ -8,6 +8,7 @@ import pytest
 from ops_core.engine import selection
 from ops_core.errors import QueryError
 from ops_core.model import Filter, Segment
+from ops_core.workspace import Workspace
 from tests.support import workspace_of
 
 ROWS = pd.DataFrame(
@@ -89,3 +90,19 @@ def test_a_value_of_the_wrong_type_is_refused(store):
 def test_an_unknown_property_names_the_nearest(store):
     with pytest.raises(QueryError, match=r"no property 'clients' .* Nearest: client"):
         selection.on_events(store, [Filter("clients", "eq", "ios")])
+
+
+def test_a_user_property_asked_as_an_event_property_is_offered_with_its_prefix():
+    with Workspace.memory() as workspace:
+        workspace.load(pd.DataFrame({"user_id": ["a", "b"], "channel": ["ads", "seo"]}), kind="users")
+        workspace.load(
+            pd.DataFrame({"user_id": ["a"], "event": ["open"], "occurred_at": ["2026-01-05"], "value": [3]}),
+            kind="events",
+        )
+        with pytest.raises(QueryError, match=r"no property 'channel' .* Nearest: user\.channel"):
+            selection.on_events(workspace.store, [Filter("channel", "eq", "ads")])
+        with pytest.raises(QueryError, match=r"no property 'valu' .* Nearest: value"):
+            selection.on_events(workspace.store, [Filter("valu", "gt", 1)])
+        # Nothing is spelled like it: what there is, is named all the same.
+        with pytest.raises(QueryError, match=r"no property 'zzzzzz' .* Nearest: .*channel"):
+            selection.on_events(workspace.store, [Filter("zzzzzz", "gt", 1)])
