@@ -93,7 +93,7 @@ def _repeated_hashes(cursor: duckdb.DuckDBPyConnection) -> np.ndarray:
 
 def duplicates(cursor: duckdb.DuckDBPyConnection, typed: Typed) -> pd.DataFrame:
     """Rows left out because they are there already: line (unknown in big files), and the cells of the roles."""
-    names = [field.name for field in typed.fields if not field.name.startswith("f") and not field.constant]
+    names = [field.name for field in typed.fields if not field.is_property and field.constant is None]
     cells = "".join(
         f", coalesce({name}_utc, {name}_wall) AS {name}" if typed.type(name) == "time" else f", {name}"
         for name in names

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from ops_core.intake import evidence
-from ops_core.intake.proof import Field
+from ops_core.intake.proof import PROPERTY_PREFIX, Field
 from ops_core.intake.roles import Guess
 
 _RESERVED = {"value", "event", "user_id", "occurred_at", "event_id"}
@@ -41,7 +41,6 @@ _RULES: dict[str, dict[str, tuple[str, str | None, str | None]]] = {
         "value": ("amount", "cost_missing", "value_unread"),
     },
 }
-PROPERTY_PREFIX = "f"
 
 
 def role_fields(guess: Guess) -> list[Field]:

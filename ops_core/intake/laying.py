@@ -79,7 +79,7 @@ class OrderLayer:
         statement = statement.replace("{quantity}", typed.value("quantity")).replace(
             "{order_id}", typed.value("order_id")
         )
-        others = [field for field in typed.fields if field.name.startswith(fields.PROPERTY_PREFIX)]
+        others = [field for field in typed.fields if field.is_property]
         cursor.execute(statement.replace("{others}", quoted_values(cursor, typed, others, source_rules)))
         kept = [field for field in others if self._is_of_order(cursor, field)]
         self._columns = self._lay_orders(cursor, typed, kept)
@@ -143,7 +143,7 @@ class UserLayer:
     ) -> None:
         if guess.role("signup_at") is not None:
             accounts.mark_repeated(cursor, typed, has_event_id=False)
-        others = [field for field in typed.fields if field.name.startswith(fields.PROPERTY_PREFIX)]
+        others = [field for field in typed.fields if field.is_property]
         wanted = {fields.property_name(field): typed.type(field.name) for field in others}
         self._columns = layout.add_columns(cursor, "user", wanted)
         statement = """
@@ -225,7 +225,7 @@ class UnitLayer:
         self, cursor: duckdb.DuckDBPyConnection, typed: Typed, guess: Guess, source_rules: TimeRules, name: str
     ) -> None:
         self._typed, self._guess, self._name = typed, guess, PurePath(name).stem
-        self._others = [field for field in typed.fields if field.name.startswith(fields.PROPERTY_PREFIX)]
+        self._others = [field for field in typed.fields if field.is_property]
         has_time = any(typed.type(field.name) == "time" for field in self._others)
         if guess.role("user_id") is not None and has_time:
             accounts.mark_repeated(cursor, typed, has_event_id=False)
@@ -295,7 +295,7 @@ def event_properties(
     cursor: duckdb.DuckDBPyConnection, typed: Typed, source_rules: TimeRules
 ) -> tuple[list[Column], str]:
     """Columns of the properties of events (made where new) and the SQL that fills them from `typed`."""
-    others = [field for field in typed.fields if field.name.startswith(fields.PROPERTY_PREFIX)]
+    others = [field for field in typed.fields if field.is_property]
     wanted = {fields.property_name(field): typed.type(field.name) for field in others}
     columns = layout.add_columns(cursor, "event", wanted)
     values = "".join(

@@ -22,6 +22,7 @@ _TIME = re.compile(
 _NUMBER = re.compile(r"\s*[-+−(]?[$€£¥￥]?\s*\d[\d\s,.'\u00a0]*([eE][-+]?\d+)?\s*[%万亿元)]?\s*")
 _FLAGS = {"true", "false", "yes", "no", "是", "否", "y", "n", "t", "f", "0", "1", "有", "无"}
 ENOUGH = 0.6
+_A_FEW = 0.1
 MAX_VARIANTS = 20
 
 
@@ -31,15 +32,19 @@ def present(values: pd.Series) -> list[str]:
     return [cell for cell in cells if cell.casefold() not in MISSING]
 
 
-def fits(role: str, values: pd.Series) -> bool:
-    """Whether sampled values may play a role at all; an empty sample may play any."""
+def fits(role: str, values: pd.Series, named: bool = False) -> bool:
+    """Whether sampled values may play a role at all; an empty sample may play any.
+
+    A column that is `named` for the role needs a tenth of fitting values only: the others are its bad
+    cells, not another role.
+    """
     cells = present(values)
     if not cells:
         return role != "variant"
     if role in ("occurred_at", "signup_at"):
-        fit = _share(_TIME, cells) >= ENOUGH
+        fit = _share(_TIME, cells) >= (_A_FEW if named else ENOUGH)
     elif role in ("value", "quantity", "unit_price", "cost"):
-        fit = _share(_NUMBER, cells) >= ENOUGH and not is_time(values)
+        fit = _share(_NUMBER, cells) >= (_A_FEW if named else ENOUGH) and not is_time(values)
     elif role == "variant":
         fit = 2 <= len(set(cells)) <= MAX_VARIANTS
     elif role == "event":

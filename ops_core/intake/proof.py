@@ -21,6 +21,7 @@ from ops_core.model.time import TimeRules
 from ops_core.store import zones
 
 STAGED = "staged"
+PROPERTY_PREFIX = "f"
 RAW = Reading("written", "text", "{c}")
 _EARLIEST, _LATEST = "TIMESTAMP '1900-01-01'", "TIMESTAMP '2200-01-01'"
 
@@ -40,6 +41,11 @@ class Field:
     if_missing: str | None = None
     if_unread: str | None = None
     constant: str | None = None
+
+    @property
+    def is_property(self) -> bool:
+        """Whether no role wants the column."""
+        return self.name.startswith(PROPERTY_PREFIX)
 
     @property
     def source(self) -> str:
@@ -144,10 +150,14 @@ def _chosen(
         if reading is not None:
             choices[field.name] = Choice((reading,))
         else:
-            choices[field.name] = _settled(
-                field, evidence.prove(cursor, STAGED, field.index, field.label, field.wanted, date_order), notes
-            )
+            choices[field.name] = _settled(field, _prove(cursor, field, date_order), notes)
     return choices, tuple(notes)
+
+
+def _prove(cursor: duckdb.DuckDBPyConnection, field: Field, date_order: str | None) -> Choice:
+    return evidence.prove(
+        cursor, STAGED, field.index, field.label, field.wanted, date_order, asks=not field.is_property
+    )
 
 
 def _suggested(field: Field, sample: pd.DataFrame) -> Reading | None:
@@ -170,7 +180,7 @@ def _proven(
     _create(cursor, typed.fields, choices | as_written, width, swift=bool(raw))
     wrong = [field for field in typed.fields if _is_unread(cursor, field, choices[field.name])]
     for field in wrong:
-        found = evidence.prove(cursor, STAGED, field.index, field.label, field.wanted, date_order)
+        found = _prove(cursor, field, date_order)
         choices[field.name] = _settled(field, found, notes)
     if wrong:
         _create(cursor, typed.fields, choices | as_written, width, swift=bool(raw))
@@ -179,7 +189,7 @@ def _proven(
 
 def _settled(field: Field, found: Choice, notes: list[Note]) -> Choice:
     """A property that is not read in every cell stays text; unread cells of a role stay empty or keep the row out."""
-    is_role = field.if_unread is not None or field.wanted in ("time", "amount")
+    is_role = not field.is_property or field.wanted == "time"
     if found.n_unread and not is_role:
         notes.append(warning("column_stays_text", column=field.label, n=found.n_unread, examples=list(found.examples)))
         return Choice((columns.WORDS,))

@@ -40,6 +40,7 @@ _ALIASES = {
     "date": "occurred_at", "day": "occurred_at", "spend": "value", "cost": "value",
 }  # fmt: skip
 _CONSTANT = "="
+_SURE, _WEAK = 0.5, 0.3
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def _candidates(columns: Sequence[str], sample: pd.DataFrame, said: Mapping[str,
             if index in taken:
                 continue
             rated = _rated(role, folded(name))
-            if rated is not None and looks.fits(role, sample.iloc[:, index]):
+            if rated is not None and looks.fits(role, sample.iloc[:, index], named=rated[1] == "name"):
                 ranked.append((rated[0], index, Role(role, name, index, rated[0], rated[1], {"name": name})))
         found[role] = [role for _, _, role in sorted(ranked, key=lambda one: (-one[0], one[1]))]
     return found
@@ -177,47 +178,117 @@ def _spend(candidates: Mapping[str, list[Role]]) -> tuple[str, float, str, dict[
     return "spend", 0.9, "kind_spend", {"channel": channel.column, "cost": cost.column, "time": time.column}
 
 
-def _kind(
-    candidates: Mapping[str, list[Role]], columns: Sequence[str], sample: pd.DataFrame
-) -> tuple[str, float, str, dict[str, object]]:
+_Kind = tuple[str, float, str, dict[str, object]]
+
+
+@dataclass(frozen=True)
+class _Signs:
+    """What the columns speak for: the surest column of each role, if one is sure enough."""
+
+    user: Role | None
+    event: Role | None
+    time: Role | None
+    variant: Role | None
+    order: Role | None
+    amount: Role | None
+    signup: Role | None
+    has_outcome: bool
+    one_row_per_user: bool
+
+    @property
+    def strong_user(self) -> Role | None:
+        """The user column, unless its name could mean anything."""
+        return self.user if self.user is not None and self.user.confidence >= _SURE else None
+
+
+def _kind(candidates: Mapping[str, list[Role]], columns: Sequence[str], sample: pd.DataFrame) -> _Kind:
     """The kind that the columns speak for, with confidence and reason."""
 
-    def sure(role: str, least: float = 0.5) -> Role | None:
+    def sure(role: str, least: float = _SURE) -> Role | None:
         return next((one for one in candidates[role] if one.confidence >= least), None)
 
-    user, event, time = sure("user_id", 0.3), sure("event"), sure("occurred_at")
-    variant, order = sure("variant"), sure("order_id", 0.8)
-    amount = sure("value") or (sure("quantity") and sure("unit_price"))
-    signup, strong_user = sure("signup_at"), sure("user_id")
-    if user is None or not strong_user:
-        counted = [name for name in columns if folded(name) in COUNTED or folded(name).removeprefix("n") in COUNTED]
-        if time is not None and len(counted) >= 2 and event is None:
-            raise IntakeError("already_counted", time=time.column, columns=counted[:6])
-    if strong_user and event and time:
-        return "events", 0.95, "kind_events", {"user": strong_user.column, "event": event.column, "time": time.column}
-    if variant and not order and (user or _has_outcome(candidates, columns, sample)):
-        if _has_outcome(candidates, columns, sample):
-            return "units", 0.9, "kind_units", {"variant": variant.column}
-        return "assignments", 0.85, "kind_assignments", {"variant": variant.column}
-    if order and not event and (amount or (time and strong_user)):
-        return "orders", 0.9, "kind_orders", {"order": order.column}
-    if (
-        strong_user
-        and time
-        and amount
-        and not event
-        and not (signup and looks.repeats(sample, strong_user.index) < 0.02)
-    ):
-        return "orders", 0.7, "kind_payments", {"user": strong_user.column, "time": time.column}
-    if event and time and not (user and signup):
+    user = sure("user_id", _WEAK)
+    signs = _Signs(
+        user=user,
+        event=sure("event"),
+        time=sure("occurred_at"),
+        variant=sure("variant"),
+        order=sure("order_id", 0.8),
+        amount=sure("value") or (sure("quantity") and sure("unit_price")),
+        signup=sure("signup_at"),
+        has_outcome=_has_outcome(candidates, columns, sample),
+        one_row_per_user=user is not None and looks.repeats(sample, user.index) < 0.02,
+    )
+    _refuse_counted(signs, columns)
+    found = _actions(signs) or _test(signs) or _payments(signs) or _people(signs) or _list(signs, candidates, sample)
+    if found is None:
+        _refuse_missing(signs, columns)
+    return found
+
+
+def _actions(signs: _Signs) -> _Kind | None:
+    user, event, time = signs.strong_user, signs.event, signs.time
+    if user is None or event is None or time is None:
+        return None
+    return "events", 0.95, "kind_events", {"user": user.column, "event": event.column, "time": time.column}
+
+
+def _test(signs: _Signs) -> _Kind | None:
+    if signs.variant is None or signs.order is not None or not (signs.user or signs.has_outcome):
+        return None
+    if signs.has_outcome:
+        return "units", 0.9, "kind_units", {"variant": signs.variant.column}
+    return "assignments", 0.85, "kind_assignments", {"variant": signs.variant.column}
+
+
+def _payments(signs: _Signs) -> _Kind | None:
+    user, time = signs.strong_user, signs.time
+    if signs.event is not None:
+        return None
+    if signs.order is not None and (signs.amount or (time and user)):
+        return "orders", 0.9, "kind_orders", {"order": signs.order.column}
+    if user and time and signs.amount and not (signs.signup and signs.one_row_per_user):
+        return "orders", 0.7, "kind_payments", {"user": user.column, "time": time.column}
+    return None
+
+
+def _people(signs: _Signs) -> _Kind | None:
+    if signs.user is None or (signs.event and signs.time and not signs.signup):
+        return None
+    if signs.event and signs.event.reason == "name" and not signs.signup:
+        return None  # actions without a time, not people
+    if signs.signup or not signs.time or signs.one_row_per_user:
+        sure = 0.8 if signs.signup or not signs.time else 0.5
+        return "users", sure, "kind_users", {"user": signs.user.column}
+    return None
+
+
+def _list(signs: _Signs, candidates: Mapping[str, list[Role]], sample: pd.DataFrame) -> _Kind | None:
+    """A plain list: names say nothing, but the first column tells its rows apart."""
+    told_apart = not sample.empty and looks.repeats(sample, 0) == 0 and len(looks.present(sample.iloc[:, 0]))
+    if signs.time or signs.event or signs.amount or signs.user or not told_apart:
+        return None
+    name = str(sample.columns[0])
+    candidates["user_id"].append(Role("user_id", name, 0, 0.3, "tells_apart", {"name": name}))
+    return "users", 0.3, "kind_list", {"user": name}
+
+
+def _refuse_counted(signs: _Signs, columns: Sequence[str]) -> None:
+    if signs.strong_user is not None or signs.time is None or signs.event is not None:
+        return
+    counted = [name for name in columns if folded(name) in COUNTED or folded(name).removeprefix("n") in COUNTED]
+    if len(counted) >= 2:
+        raise IntakeError("already_counted", time=signs.time.column, columns=counted[:6])
+
+
+def _refuse_missing(signs: _Signs, columns: Sequence[str]) -> None:
+    if signs.user is None and signs.time is not None:
         _refuse("events", "user_id", columns)
-    if user and (signup or not time or looks.repeats(sample, user.index) < 0.02):
-        return "users", 0.8 if signup or not time else 0.5, "kind_users", {"user": user.column}
-    if user and time:
+    if signs.user is not None and signs.time is not None:
         _refuse("events", "event", columns)
-    if event and user:
+    if signs.user is not None and signs.event is not None:
         _refuse("events", "occurred_at", columns)
-    return _refuse_all(columns)
+    raise IntakeError("kind_unclear", columns=[name.strip() for name in columns[:12]], allowed=list(KINDS))
 
 
 def _has_outcome(candidates: Mapping[str, list[Role]], columns: Sequence[str], sample: pd.DataFrame) -> bool:
@@ -264,7 +335,3 @@ def _refuse(kind: str, role: str, columns: Sequence[str]) -> None:
         "value": "no_cost_column",
     }.get(role, "no_arm_column")
     raise IntakeError(code, kind=kind, columns=[name.strip() for name in columns[:12]])
-
-
-def _refuse_all(columns: Sequence[str]) -> tuple[str, float, str, dict[str, object]]:
-    raise IntakeError("kind_unclear", columns=[name.strip() for name in columns[:12]], allowed=list(KINDS))

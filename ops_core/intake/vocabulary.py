@@ -53,7 +53,7 @@ _NAMES = {
         记录编号 流水id""",
     "variant": """
         variant variation group arm version testgroup abgroup abtestgroup experimentgroup treatment
-        treatmentgroup condition bucket testarm abversion gate cell 组别 分组 实验组 实验分组 组 版本 方案 对照组
+        treatmentgroup condition bucket testarm abversion gate cell 组别 分组 实验组 实验分组 组 版本 对照组
         测试组 策略组 实验组别 ab分组""",
     "channel": """
         channel channelname acquisitionchannel marketingchannel adchannel mediasource utmsource source 渠道 渠道名称
@@ -87,7 +87,9 @@ PART: dict[str, tuple[str, ...]] = {
 }
 
 # A lone name of these is an id when nothing better is there and its values do not repeat (or it is said by kind).
-WEAK_USER = ("id", "email", "mail", "phone", "mobile", "手机号", "手机", "邮箱", "电话", "username", "用户名", "name")
+WEAK_USER = ("id", "email", "mail", "phone", "mobile", "手机号", "手机", "邮箱", "电话", "username", "用户名",
+    "編號", "编号", "番号", "번호", "номер", "メール", "메일", "почта", "郵箱", "name",
+)  # fmt: skip
 WEAK_EVENT = ("type", "step", "page", "类型", "步骤", "页面", "status", "name")
 
 # Words of tables that are counted already: one row per day (and arm), not per user.
