@@ -28,7 +28,7 @@ def render() -> None:
         )  # fmt: skip
         column = words.column_name(result, words.first_offset(result), t)
         ui.panel(
-            t("retention.cohorts_title", column=column), t("retention.cohorts_subtitle"),
+            t("retention.cohorts_title", column=column), words.cohorts_subtitle(result, t),
             charts.draw_cohorts(result, t, palette), name="retention_by_cohort",
         )  # fmt: skip
     controls.lost(result, view)

@@ -38,8 +38,11 @@ class CohortChange:
 def newest_change(result: RetentionResult, offset: int = 1, group: str | None = None) -> CohortChange | None:
     """The newest ripe, non-empty cohort against those before it; `None` while there are fewer than two.
 
+    `None`, too, where columns run to as-of: older cohorts have had more time in them, which is no difference in kind.
     A left-censored cohort mixes old users with new ones and is no yardstick, unless the mode is `recurring`.
     """
+    if result.query.measure == "on_or_after":
+        return None
     cells = result.overall if group is None else result.cells[result.cells["group"] == group]
     rows = cells[(cells["offset"] == offset) & cells["ripe"] & (cells["users"] > 0)]
     if result.query.mode != "recurring":

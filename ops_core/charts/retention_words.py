@@ -20,7 +20,8 @@ def headline(result: RetentionResult, t: Translator) -> str:
         mean = result.mean[result.mean["offset"] == offset].iloc[0]
         if not mean["eligible"]:
             return t("retention.headline_unripe", **named)
-        return t("retention.headline_mean", share=t.share(mean["share"]), **named)
+        key = "headline_open" if result.query.measure == "on_or_after" else "headline_mean"
+        return t(f"retention.{key}", share=t.share(mean["share"]), **named)
     numbers = {
         "share": t.share(found.share), "earlier": t.share(found.earlier_share),
         "cohorts": t.number(found.earlier_cohorts),
@@ -42,7 +43,7 @@ def paragraph(result: RetentionResult, t: Translator) -> str:
         return t(
             "retention.paragraph_mean", users=t.number(mean["eligible"]), returned=t.number(mean["returned"]),
             interval=t.interval(t.share(mean["low"]), t.share(mean["high"])), share=t.share(mean["share"]),
-        )  # fmt: skip
+        ) + (t("retention.paragraph_open") if result.query.measure == "on_or_after" else "")  # fmt: skip
     text = t(
         "retention.paragraph",
         cohort=cohort_text(result, found.cohort, t), users=t.number(found.users), returned=t.number(found.returned),
@@ -133,6 +134,12 @@ def group_text(group: str, t: Translator) -> str:
 def _date(result: RetentionResult, day: pd.Timestamp, t: Translator) -> str:
     moment: dt.date = pd.Timestamp(day).date()
     return t.date(moment, year=result.query.grain in ("month", "quarter"))
+
+
+def cohorts_subtitle(result: RetentionResult, t: Translator) -> str:
+    """What the cohort-by-cohort chart shows, and what it cannot."""
+    is_open = result.query.measure == "on_or_after"
+    return t("retention.cohorts_open_subtitle") if is_open else t("retention.cohorts_subtitle")
 
 
 def has_censored(result: RetentionResult) -> bool:

@@ -113,3 +113,13 @@ def test_groups_are_lines_and_users_of_a_cell_are_a_list():
     assert alone.mean.set_index("offset").loc[1, ["eligible", "returned"]].tolist() == [20, 10]
     lines = [trace for trace in charts.draw_curves(result, ZH, LIGHT).data if trace.name]
     assert sorted(trace.name for trace in lines) == ["ads", "（无值）"]
+
+
+def test_columns_that_run_to_as_of_are_not_compared_between_cohorts():
+    # The same behaviour in every cohort, yet the older ones have had more weeks to come back in.
+    with weeks([50, 60, 70]) as workspace:
+        result = answered(workspace, measure="on_or_after")
+    assert cohort_change.newest_change(result) is None
+    assert "all cohorts together" in words.headline(result, EN)
+    assert "have had more time" in words.paragraph(result, EN)
+    assert charts.draw_cohorts(result, EN, LIGHT).layout.shapes == ()
