@@ -64,7 +64,7 @@ def fit(n_purchases: ArrayLike, mean_value: ArrayLike) -> GammaGamma:
         raise QueryError("value_too_few_amounts", customers=int(known.sum()), fewest=FEWEST_CUSTOMERS)
     n_left_out, x, m = int((~known).sum()), x[known], m[known]
     if np.ptp(m) <= 1e-9 * m.mean():
-        raise QueryError("value_equal_amounts", value=float(m.mean()))
+        raise QueryError("value_equal_amounts", value=float(m[0]))
     scale = float(m.mean())
     rows = _Rows(x, m / scale)
     best = likeliest(rows.negative, _STARTS)

@@ -91,6 +91,7 @@ def _line(
     spec = engine.CountSpec(
         edges_us=window if is_stretch else window.edges_us(store.rules, lead),
         events=series.events, filters=series.filters, segment=query.segment, amount=series.amount,
+        per_amount=series.measure == "mean",
         quantile=series.quantile, width=width, breakdown=query.breakdown, groups=groups,
     )  # fmt: skip
     counts = engine.answer(store, spec)

@@ -198,6 +198,8 @@ def _line(
         # The line goes on into the period, so that there is no gap between the two.
         context = pd.concat([context, own.head(1)])
     for part, ink in ((context, palette.comp), (own, color)):
+        if part.empty:
+            continue
         few = len(part) <= 45
         fig.add_scatter(
             x=part["bucket"], y=part["value"], name=name, cliponaxis=False, connectgaps=False,
@@ -208,7 +210,7 @@ def _line(
         )  # fmt: skip
     after = late[late["bucket"] > (whole["bucket"].max() if len(whole) else late["bucket"].min())]
     if len(after):
-        both = pd.concat([whole.tail(1), after.head(1)])
+        both = pd.concat([whole.tail(1), after])
         partial(fig, palette, both["bucket"].tolist(), both["value"].tolist(), color=color)
 
 

@@ -51,6 +51,7 @@ class CountSpec:
     Attributes:
         events: names; none of them means any activity event (for sums of `value`: any that counts as revenue).
         amount: `value` or a numeric event property to be summed; `None` to count only.
+        per_amount: whether `n_amounts` is to be exact; else it only tells whether there are any.
         quantile: of the amount, 0–1; `None` when not asked for.
         edges_us: n + 1 rising instants (UTC µs) around n stretches.
         width: each number covers this many stretches, ending with its own; 0 means all since the first edge.
@@ -62,6 +63,7 @@ class CountSpec:
     filters: tuple[Filter, ...] = ()
     segment: Segment | None = None
     amount: str | None = None
+    per_amount: bool = False
     quantile: float | None = None
     width: int = 1
     breakdown: str | None = None
@@ -75,7 +77,8 @@ class CountSpec:
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Arrays (groups × stretches): distinct users, events, events with an amount, its sum, its quantile.
+    """Arrays (groups × stretches): distinct users, events, events with an amount (see `per_amount`), its sum, its
+    quantile.
 
     `totals` and `quantiles` are nan without an amount; quantiles also where no event has one.
     """
@@ -160,6 +163,7 @@ def event_span_us(store: Store) -> tuple[int, int] | None:
 
 def _answers_from_rollup(store: Store, spec: CountSpec) -> bool:
     plain = not spec.events and not spec.filters and spec.quantile is None and spec.amount in (None, "value")
+    plain = plain and not spec.per_amount  # the rollup has the sum of a day's amounts, not their number
     if not plain or (spec.breakdown is not None and not spec.breakdown.startswith("user.")):
         return False
     # A property may be called "value" too; then it is the property that is asked for.
