@@ -130,10 +130,10 @@ def _first_of_table(records: Sequence[Record], filled: Sequence[Record], width: 
     blank_lines = {record.line for record in records if record.cells is None or is_blank(record.cells)}
     start = next(index for index, record in enumerate(filled) if len(record.cells) == width)
     while start + 1 < len(filled) and _is_title(filled, start, width, blank_lines):
-        following = range(start + 1, len(filled))
-        start = next((index for index in following if len(filled[index].cells) == width), start)
-        if len(filled[start].cells) != width:
+        following = next((i for i in range(start + 1, len(filled)) if len(filled[i].cells) == width), None)
+        if following is None:
             break
+        start = following
     return start
 
 

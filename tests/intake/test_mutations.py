@@ -71,3 +71,10 @@ def test_any_bytes_are_accounted_for(folder: Path, content: bytes):
     path = folder / "bytes.csv"
     path.write_bytes(content)
     account(path)
+
+
+def test_a_title_with_no_row_of_its_width_below_ends_the_search(folder: Path):
+    # The only row of three cells looks like a report's title; looking for the table below it once never ended.
+    path = folder / "title.csv"
+    path.write_text("x,,\na,b\n", encoding="utf-8")
+    account(path)
