@@ -231,7 +231,8 @@ FROM (SELECT *, max(CASE WHEN step = {before} THEN s END) OVER (
       FROM ({rows}))
 """
 _DUCKDB_DEPTHS = """
-SELECT depth, count(*) FROM (SELECT max(step) + 1 AS depth FROM ({rows}) WHERE s IS NOT NULL GROUP BY user_id) GROUP BY 1
+SELECT depth, count(*)
+FROM (SELECT max(step) + 1 AS depth FROM ({rows}) WHERE s IS NOT NULL GROUP BY user_id) GROUP BY 1
 """
 
 
