@@ -15,9 +15,9 @@ import streamlit as st
 from ops_core import demo, places
 from ops_core.errors import StoreError, nearest
 from ops_core.locale import Translator
+from ops_core.places import DEMOS
 from ops_core.workspace import Workspace
 
-DEMOS = {"en": "demo", "zh": "demo-zh"}  # the same story with the shop's names in one language
 Q, R = TypeVar("Q"), TypeVar("R")
 
 
