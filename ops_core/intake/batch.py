@@ -50,6 +50,19 @@ def loaded_before(store: Store, source: Source, guess: Guess) -> int | None:
     return row[0]
 
 
+def remembered(store: Store, columns: Sequence[str]) -> tuple[int, str, dict[str, str]] | None:
+    """How the latest file with the very same columns was read: its batch, kind and mapping."""
+    with store.cursor() as cursor:
+        rows = cursor.execute(
+            "SELECT batch_id, mapping FROM batches WHERE undone_at IS NULL ORDER BY batch_id DESC LIMIT 200"
+        ).fetchall()
+    for batch_id, text in rows:
+        said = json.loads(text)
+        if said.get("columns") == list(columns):
+            return batch_id, said["kind"], said["mapping"]
+    return None
+
+
 def record(
     cursor: duckdb.DuckDBPyConnection,
     batch_id: int,
@@ -119,7 +132,8 @@ def as_of_of(
 
 
 def _mapping(guess: Guess) -> str:
-    return json.dumps({"kind": guess.kind, "mapping": guess.mapping}, ensure_ascii=False, sort_keys=True)
+    said = {"kind": guess.kind, "mapping": guess.mapping, "columns": list(guess.columns)}
+    return json.dumps(said, ensure_ascii=False, sort_keys=True)
 
 
 def _moment(utc_us: int | None) -> dt.datetime | None:

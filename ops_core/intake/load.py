@@ -5,27 +5,29 @@ source (text rows) → roles.guess → proof.lay_out (table `typed`) → account
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 
-from ops_core.errors import IntakeError
-from ops_core.intake import accounts, batch, fields, laying, proof, report, roles
+from ops_core.errors import IntakeError, Phrase
+from ops_core.intake import accounts, batch, checks, fields, laying, proof, roles
 from ops_core.intake.batch import Counts
 from ops_core.intake.notes import Note, info
 from ops_core.intake.proof import Typed
 from ops_core.intake.report import IntakeReport, no_problems
 from ops_core.intake.roles import Guess
 from ops_core.intake.source import Source, SourceOptions, frame_source, open_source
-from ops_core.locale import translator
+from ops_core.intake.watch import Watch
 from ops_core.model.time import TimeRules
 from ops_core.store import Store, derived
 
 SAMPLE_ROWS = 2000
 MAX_QUARANTINED_SHARE = 0.5
+FEW_ROWS = 20  # in a file of fewer rows a share says little: the good ones are loaded, the others listed
 DATE_ORDERS = ("day_first", "month_first")
 
 
@@ -47,25 +49,6 @@ class LoadOptions:
     source: SourceOptions = field(default_factory=SourceOptions)
 
 
-@dataclass(frozen=True)
-class Watch:
-    """Who looks on: `progress(step code, share done)`, and `cancelled()` asked between the steps and during them."""
-
-    progress: Callable[[str, float], None] | None = None
-    cancelled: Callable[[], bool] | None = None
-
-    def step(self, code: str, share: float) -> None:
-        """Say where the import is; stop it if that is wanted.
-
-        Raises:
-            IntakeError: the import was cancelled.
-        """
-        if self.cancelled is not None and self.cancelled():
-            raise IntakeError("load_cancelled")
-        if self.progress is not None:
-            self.progress(code, share)
-
-
 def load(store: Store, given: str | Path | pd.DataFrame, options: LoadOptions, watch: Watch) -> IntakeReport:
     """Load a file or frame as one batch; the report accounts for every row.
 
@@ -78,13 +61,28 @@ def load(store: Store, given: str | Path | pd.DataFrame, options: LoadOptions, w
     watch.step("reading", 0.0)
     with opened(store, given, options) as source:
         sample = source.sample(SAMPLE_ROWS).drop(columns="line")
-        guess = roles.guess(source.columns, sample, options.kind, options.mapping)
+        guess, notes = understood(store, source, sample, options)
         same = batch.loaded_before(store, source, guess)
         if same is not None:
             return _known(source, guess, same)
         rules = store.rules
         source_rules = TimeRules(options.source_time_zone or rules.zone)
-        return _Import(store, source, sample, guess, options, watch, source_rules).run()
+        return _Import(store, source, sample, guess, options, watch, source_rules, notes).run()
+
+
+def understood(
+    store: Store, source: Source, sample: pd.DataFrame, options: LoadOptions
+) -> tuple[Guess, tuple[Note, ...]]:
+    """Kind and roles: as said, else as the last file with the same columns was read, else guessed.
+
+    Raises:
+        IntakeError: they cannot be told.
+    """
+    template = None if options.kind != "auto" or options.mapping else batch.remembered(store, source.columns)
+    if template is None:
+        return roles.guess(source.columns, sample, options.kind, options.mapping), ()
+    batch_id, kind, mapping = template
+    return roles.guess(source.columns, sample, kind, mapping), (info("mapping_remembered", batch=batch_id),)
 
 
 def opened(store: Store, given: str | Path | pd.DataFrame, options: LoadOptions) -> Source:
@@ -104,9 +102,10 @@ class _Import:
     options: LoadOptions
     watch: Watch
     source_rules: TimeRules
+    notes: tuple[Note, ...]
 
     def run(self) -> IntakeReport:
-        with self.store.write() as cursor:
+        with self.store.write() as cursor, self.watch.over(cursor):
             done = self._inside(cursor)
         self.store.checkpoint()
         if self.watch.progress is not None:
@@ -116,6 +115,8 @@ class _Import:
     def _inside(self, cursor: duckdb.DuckDBPyConnection) -> IntakeReport:
         typed = self._type(cursor)
         self.watch.step("checking", 0.4)
+        declared = batch.as_of_of(self.options.as_of, None, False, self.store.rules, self.source_rules)
+        notes = list(checks.mark_future(cursor, typed, self.source_rules, declared))
         layer = laying.LAYERS[self.guess.kind](cursor, typed, self.guess, self.source_rules, self.source.name)
         duplicates = accounts.duplicates(cursor, typed)
         accounts.take_out_duplicates(cursor)
@@ -126,15 +127,18 @@ class _Import:
         n_stored, bounds, of_layer = layer.store(cursor, batch_id)
         counts = replace(counts, stored=n_stored)
         self.watch.step("summarising", 0.7)
-        notes = (*self.source.notes, *typed.notes, *of_layer)
+        notes += checks.id_notes(cursor, typed, self.guess.kind)
+        notes += checks.clock_notes(cursor, typed, self.source_rules)
+        notes += checks.stranger_notes(cursor, self.guess.kind)
+        together = (*self.source.notes, *self.notes, *typed.notes, *notes, *of_layer)
         previous = self.store.as_of_us
         as_of = batch.as_of_of(
             self.options.as_of, bounds, typed.dates_only(cursor), self.store.rules, self.source_rules
         )
         accounts.store_problems(cursor, batch_id, found)
-        batch.record(cursor, batch_id, self.source, self.guess, counts, notes, bounds, (as_of, previous))
+        batch.record(cursor, batch_id, self.source, self.guess, counts, together, bounds, (as_of, previous))
         derived.add_batch(cursor, self.store.rules, batch_id)
-        return self._report(counts, batch_id, notes, found, duplicates, as_of)
+        return self._report(counts, batch_id, together, found, duplicates, as_of)
 
     def _type(self, cursor: duckdb.DuckDBPyConnection) -> Typed:
         self.watch.step("typing", 0.1)
@@ -143,18 +147,18 @@ class _Import:
 
     def _counted(self, n_duplicate: int, found: pd.DataFrame) -> Counts:
         read, n_quarantined = self.source.rows_in_file, len(found)
-        if n_quarantined > self.options.max_quarantined_share * read or n_quarantined == read:
+        too_many = n_quarantined > self.options.max_quarantined_share * read and read >= FEW_ROWS
+        if too_many or n_quarantined == read:
             usual = found["reason"].mode().iloc[0]
-            first = found[found["reason"] == usual].iloc[:1]
-            told = report.told(first, translator("en")).iloc[0]
+            first = found[found["reason"] == usual].iloc[0]
             raise IntakeError(
                 "too_many_quarantined",
                 n=n_quarantined,
                 rows=read,
                 limit=round(self.options.max_quarantined_share * 100),
-                reason=told["reason"],
-                line=told["line"],
-                value=told["value"] or "",
+                reason=Phrase(f"intake.reject.{usual}", json.loads(first["detail"])),
+                line=first["line"],
+                value=first["value"] or "",
             )
         return Counts(read, read - n_duplicate - n_quarantined, n_duplicate, n_quarantined, 0)
 

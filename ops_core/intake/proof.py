@@ -6,6 +6,7 @@ and `reason`: code of the first thing wrong with the row, null when it can be lo
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -201,8 +202,11 @@ def _settled(field: Field, found: Choice, notes: list[Note]) -> Choice:
 
 def _all_good(cursor: duckdb.DuckDBPyConnection) -> bool:
     """Whether every row can be loaded; then the tables `incoming_users` and `incoming_names` clean ids and names."""
-    query = "SELECT 1 FROM typed WHERE reason IS NOT NULL OR occurred_at_wall NOT BETWEEN {years} LIMIT 1"
-    if cursor.execute(query.replace("{years}", _EARLIEST + " AND " + _LATEST)).fetchone() is not None:
+    query = (
+        "SELECT 1 FROM typed WHERE reason IS NOT NULL OR occurred_at_wall NOT BETWEEN {earliest} AND $latest LIMIT 1"
+    )
+    tomorrow = dt.datetime.now(dt.UTC).replace(tzinfo=None) + dt.timedelta(days=1)
+    if cursor.execute(query.replace("{earliest}", _EARLIEST), {"latest": tomorrow}).fetchone() is not None:
         return False
     for table, column in (("incoming_users", "user_id"), ("incoming_names", "event")):
         statement = """
