@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from ops_core.cli.places import made, newest, path_of, workspace_option
-from ops_core.errors import OpsError
 from ops_core.intake.convert import convert
+from ops_core.intake.folder import Outcome, load_files, table_files
+from ops_core.intake.load import LoadOptions
 from ops_core.intake.report import IntakeReport
 from ops_core.intake.roles import KINDS
 from ops_core.locale import Translator
@@ -29,20 +30,26 @@ def load_command(t: Translator) -> click.Command:
         source_time_zone: str | None,
         as_of: str | None,
     ) -> int:
+        found = table_files(files)
         path = path_of(name) if name else newest() or workspace_path(Path(files[0]).stem)
         is_new = not path.exists()
-        try:
-            with Workspace.open(made(path), time_zone=time_zone) as workspace:
-                click.echo(t("cli.load.into", name=path.stem, zone=workspace.rules.zone))
-                for file in files:
-                    report = workspace.load(file, kind=kind, source_time_zone=source_time_zone, as_of=as_of)
-                    is_new = False
-                    _tell(report, t)
-        except OpsError:
-            if is_new:  # a refused first file leaves no empty workspace behind
-                path.unlink(missing_ok=True)
-            raise
-        return 0
+        options = LoadOptions(kind, None, source_time_zone, as_of)
+        loaded, refusals = 0, []
+        with Workspace.open(made(path), time_zone=time_zone) as workspace:
+            click.echo(t("cli.load.into", name=path.stem, zone=workspace.rules.zone))
+            for outcome in load_files(workspace.store, found, options):
+                if outcome.report is not None:
+                    loaded += 1
+                    tell(outcome.report, t)
+                elif outcome.refusal is not None:
+                    refusals.append(outcome)
+        if is_new and not loaded:  # refused files leave no empty workspace behind
+            path.unlink(missing_ok=True)
+        if len(found) == len(refusals) == 1:
+            raise refusals[0].refusal
+        for outcome in refusals:
+            tell_refusal(outcome, t)
+        return int(bool(refusals))
 
     return click.Command(
         "load",
@@ -91,7 +98,8 @@ def convert_command(t: Translator) -> click.Command:
     )
 
 
-def _tell(report: IntakeReport, t: Translator) -> None:
+def tell(report: IntakeReport, t: Translator) -> None:
+    """Print the account of a file."""
     if report.batch_id is None:
         click.echo(t("cli.load.known", file=report.file_name, batch=report.same_as_batch))
         return
@@ -113,3 +121,9 @@ def _tell(report: IntakeReport, t: Translator) -> None:
         click.echo("  " + t("cli.load.reject", **place, reason=row.reason, remedy=row.remedy))
     if report.rows_quarantined > _SHOWN_REJECTS:
         click.echo("  " + t("cli.load.more", rows=t.number(report.rows_quarantined - _SHOWN_REJECTS)))
+
+
+def tell_refusal(outcome: Outcome, t: Translator) -> None:
+    """Print why a file was not taken."""
+    if outcome.refusal is not None:
+        click.echo(t("cli.load.refused", file=outcome.path.name, reason=outcome.refusal.sentence(t)), err=True)

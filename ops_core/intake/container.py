@@ -28,7 +28,7 @@ _REFUSED = (
     (re.compile(rb"\x7fELF|MZ\x90|\x89PNG|\xff\xd8\xff|GIF8|ORC|Obj\x01|ARROW1|SQLite format 3"), "not_a_table"),
     (re.compile(rb"Rar!|7z\xbc\xaf\x27\x1c|\xfd7zXZ|BZh[1-9]"), "unknown_archive"),
 )
-_TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".dat", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls")
+TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".dat", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls")
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _unzip(path: Path, staging: Path) -> Container:
         members = [
             item for item in archive.infolist() if not item.is_dir() and not item.filename.startswith("__MACOSX")
         ]
-        tables = [item for item in members if item.filename.lower().endswith(_TABLE_ENDINGS)]
+        tables = [item for item in members if item.filename.lower().endswith(TABLE_ENDINGS)]
         if len(tables) != 1:
             names = [item.filename for item in tables or members][:8]
             raise IntakeError("archive_of_several" if tables else "archive_without_table", file=path.name, found=names)
