@@ -27,6 +27,12 @@ def test_a_deep_link_on_a_fresh_server_opens_inside_the_shell(fresh_app, tab_on:
     assert tab.page.url.startswith(f"{fresh_app}/batches")
 
 
+def test_the_first_page_opens_at_its_own_address_too(tab):
+    page = tab.open("/overview")
+    expect(page.get_by_role("heading", name=re.compile("^Overview"))).to_be_visible()
+    expect(page.get_by_text("Page not found")).to_have_count(0)
+
+
 def test_a_chinese_browser_reads_chinese(zh_tab):
     page = zh_tab.open("/")
     expect(page.get_by_role("button", name="演示商城")).to_be_visible()
