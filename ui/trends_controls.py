@@ -121,10 +121,11 @@ def _columns(result: TrendsResult, t: Translator) -> list[Column]:
     kind = "share" if words.is_share(result) else "money" if words.is_money(result) else "number"
     whole = all(one.is_count for one in result.query.series) and result.query.formula != "ratio"
     kind = "count" if whole and result.query.rolling_buckets == 1 else kind
+    whole_parts = all(one.is_count for one in result.query.series)
     kinds = {
         "bucket": "text", "group": "text", "line": "text", "note": "text", "value": kind, "compare_value": kind,
         "difference": "points" if kind == "share" else kind, "relative": "signed_share", "normal_low": kind,
-        "normal_high": kind, "numerator": "number", "denominator": "number",
+        "normal_high": kind, "numerator": "count" if whole_parts else "number", "denominator": "count",
     }  # fmt: skip
     frame = charts.table(result, t)
     rate = frame.get("denominator") is not None

@@ -31,10 +31,13 @@ class Normal:
     unusual: np.ndarray
 
 
-def normal_range(values: np.ndarray, grain: str, is_complete: np.ndarray, is_count: bool) -> Normal:
+def normal_range(
+    values: np.ndarray, grain: str, is_complete: np.ndarray, is_count: bool, denominator: np.ndarray | None = None
+) -> Normal:
     """The range that each point's own past makes normal. Incomplete or undefined points neither judge nor are judged.
 
-    `is_count`: the floor is then at least the spread that counting alone causes (Poisson).
+    `is_count`: the floor is then at least the spread that counting alone causes (Poisson). `denominator`: the values
+    are shares of these numbers; the floor is then at least that of drawing so many (binomial), the range within 0–1.
     """
     values = np.asarray(values, dtype=float)
     season = SEASONS[grain]
@@ -47,12 +50,16 @@ def normal_range(values: np.ndarray, grain: str, is_complete: np.ndarray, is_cou
             continue
         middle, spread = _ahead(past, values[past], place)
         floor = np.sqrt(max(middle, 1.0)) if is_count else 0.0
+        if denominator is not None and 0 < middle < 1 and denominator[place] > 0:
+            floor = np.sqrt(middle * (1 - middle) / denominator[place])
         width = max(spread, _FLOOR_SHARE * abs(middle), floor)
         if width > 0:  # amounts that were always 0 say nothing about what is normal
             centre[place], scale[place] = middle, width
     low, high = centre - LIMIT * scale, centre + LIMIT * scale
-    if is_count:
+    if is_count or denominator is not None:
         low = np.maximum(low, 0.0)
+    if denominator is not None and np.nanmax(values, initial=0.0) <= 1:
+        high = np.minimum(high, 1.0)
     with np.errstate(invalid="ignore"):
         unusual = np.where(usable & (values > high), 1, np.where(usable & (values < low), -1, 0))
     return Normal(centre, low, high, unusual)

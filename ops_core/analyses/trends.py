@@ -183,7 +183,9 @@ def _with_normal_range(
     back = window.first - longer.first
     for name, line in count(longer).items():
         is_count = query.formula is None and query.series[int(name) - 1].is_count
-        found = normal_range(line.value[0], query.grain, complete, is_count)
+        is_share = query.formula == "ratio" and all(series.is_count for series in query.series)
+        of = line.denominator[0] if is_share else None
+        found = normal_range(line.value[0], query.grain, complete, is_count, of)
         rows = points["line"] == name
         points.loc[rows, "normal_low"] = found.low[back:]
         points.loc[rows, "normal_high"] = found.high[back:]

@@ -36,6 +36,7 @@ from ops_core.locale import Translator
 
 _MOST_LINES = 6
 _TICKS = 4
+_MOST_LABELS = 4
 _ROW = 52
 
 
@@ -136,7 +137,7 @@ def draw_outlook(outlook: Outlook, result: TrendsResult, t: Translator, palette:
 def table(result: TrendsResult, t: Translator) -> pd.DataFrame:
     """What the chart shows, row by row, newest first, in words and numbers."""
     rows = result.points.sort_values("bucket", ascending=False, kind="stable")
-    if all(series.is_count for series in result.query.series):
+    if all(series.is_count for series in result.query.series) and not is_share(result):
         rows = rows.assign(normal_low=rows["normal_low"].round(), normal_high=rows["normal_high"].round())
     shown = pd.DataFrame({"bucket": [bucket_text(result.query, bucket, t) for bucket in rows["bucket"]]})
     if result.query.breakdown:
@@ -233,7 +234,14 @@ def _unusual(fig: go.Figure, result: TrendsResult, rows: pd.DataFrame, t: Transl
         x=marked["bucket"], y=marked["value"], mode="markers", hoverinfo="skip", cliponaxis=False,
         marker={"size": 9, "color": palette.ink, "line": {"color": palette.bg, "width": 1.5}},
     )  # fmt: skip
-    for row in marked.tail(3).itertuples():
+    # Labels of neighbours would lie on each other: from the newest back, those with room between them.
+    room, labelled, last = max(2, len(rows) // 12), [], len(rows) * 2
+    places = {bucket: place for place, bucket in enumerate(rows["bucket"])}
+    for row in marked.iloc[::-1].itertuples():
+        if last - places[row.bucket] >= room and len(labelled) < _MOST_LABELS:
+            labelled.append(row)
+            last = places[row.bucket]
+    for row in labelled:
         fig.add_annotation(
             x=row.bucket, y=row.value, text=("▲ " if row.unusual > 0 else "▼ ") + value_text(result, row.value, t),
             showarrow=False, yshift=14 if row.unusual > 0 else -14, font={"color": palette.ink},

@@ -36,7 +36,10 @@ def headline(result: TrendsResult, t: Translator, compare_name: str = "") -> str
         return t("trends.headline", **values)
     if abs(relative) < 0.0005:
         return t("trends.headline_same", **values)
-    values |= {"change": t.share(abs(relative)), "compare": compare_name or t("trends.compared")}
+    size = t.share(abs(relative))
+    if is_share(result):
+        size = t("trends.points", value=t.number(abs(total["difference"]) * 100, 1))
+    values |= {"change": size, "compare": compare_name or t("trends.compared")}
     return t("trends.headline_up" if relative > 0 else "trends.headline_down", **values)
 
 
