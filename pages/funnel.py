@@ -30,6 +30,7 @@ def render() -> None:
     panels.trend(view, asked.query, comparison)
     panels.steps_table(view, result, comparison)
     panels.lost_users(view, result, comparison)
+    panels.other_tools(view, asked.query)
     panels.definition_line(view, result)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 
 import pandas as pd
+import streamlit as st
 
-from ops_core.analyses import funnel
+from ops_core.analyses import funnel, funnel_presets
 from ops_core.analyses.funnel import FunnelComparison, FunnelQuery, FunnelResult, FunnelTrendQuery
 from ops_core.charts import funnel as charts
 from ops_core.charts import funnel_words as words
@@ -90,6 +91,23 @@ def lost_users(view: View, result: FunnelResult, comparison: FunnelComparison | 
         lambda: result.users(step, dropped=True)["user_id"].drop_duplicates().tolist(),
         name="funnel_lost_users", suggestion=t("funnel.lost_segment", step=names[step - 1], next=following),
     )  # fmt: skip
+
+
+def other_tools(view: View, query: FunnelQuery) -> None:
+    """The same funnel under other products' rules; computed only when it is opened."""
+    t = view.t
+    shown = st.expander(t("funnel.presets_title"), key="funnel_other_tools", on_change="rerun")
+    if not shown.open:
+        return
+    with shown:
+        found = cached(funnel_presets.analyze, view.workspace, query)
+        columns = _rule_columns(t)
+        named = found.presets.assign(name=[t(f"funnel.preset_{name}") for name in found.presets["name"]])
+        definition(t("funnel.presets_subtitle"))
+        table(named, columns, name="funnel_presets", files=True)
+        rules = found.sensitivity.assign(name=[t(f"funnel.rule_{name}") for name in found.sensitivity["name"]])
+        definition(t("funnel.sensitivity_title"))
+        table(rules, columns, name="funnel_sensitivity", files=True)
 
 
 def definition_line(view: View, result: FunnelResult) -> None:
@@ -242,4 +260,16 @@ def _time_columns(t: Translator) -> list[Column]:
         Column("to_seconds", t("funnel.col_to_seconds"), "count"),
         Column("users", t("funnel.col_users"), "count"),
         Column("share", t("funnel.col_share"), "share"),
+    ]
+
+
+def _rule_columns(t: Translator) -> list[Column]:
+    return [
+        Column("name", t("funnel.col_rule")),
+        Column("users", t("funnel.col_entered"), "count"),
+        Column("converted", t("funnel.col_converted"), "count"),
+        Column("share", t("funnel.col_share"), "share"),
+        Column("share_low", t("funnel.col_low"), "share"),
+        Column("share_high", t("funnel.col_high"), "share"),
+        Column("difference", t("funnel.col_difference"), "points"),
     ]

@@ -77,6 +77,8 @@ class FunnelQuery:
             `first_touch`, `last_touch` or a step's number.
         reentry: `deepest`, `first_entry` (only the user's first attempt) or `every_attempt` (attempts, not users).
         quick_view: immature entrants who have already converted count, too.
+        count_open: attempts whose window is still open count as they stand, as most products do; the rate is then too
+            low for the latest entrants.
         top: groups of a breakdown before the rest becomes `other`.
 
     Raises:
@@ -97,6 +99,7 @@ class FunnelQuery:
     filters: tuple[Filter, ...] = ()
     reentry: str = "deepest"
     quick_view: bool = False
+    count_open: bool = False
     top: int = 5
 
     def __post_init__(self) -> None:
@@ -123,8 +126,8 @@ class FunnelQuery:
         start_us, end_us = self.period.bounds(workspace.rules)
         return FunnelSpec(
             self.steps, start_us, end_us, window_us(self.window_seconds), self.order, self.clip, self.exclusions,
-            self.on_exclusion, self.hold_constant, self.segment, self.filters, self.reentry, workspace.as_of_us,
-            self.quick_view,
+            self.on_exclusion, self.hold_constant, self.segment, self.filters, self.reentry,
+            None if self.count_open else workspace.as_of_us, self.quick_view,
         )  # fmt: skip
 
 

@@ -37,18 +37,18 @@ def groups_of(store: Store, query: FunnelQuery, spec: FunnelSpec, journeys: Jour
     if query.breakdown is None:
         return one_group(len(journeys))
     if query.breakdown.startswith("user."):
-        values = funnel_lookup.user_values(store, query.breakdown.removeprefix("user."), journeys.user_keys)
+        places, values = funnel_lookup.user_values(store, query.breakdown.removeprefix("user."), journeys.user_keys)
     else:
-        values = _touched(store, query, spec, journeys)
-    counts = pd.Series(values, dtype=object).value_counts()
-    named = sorted(counts.index, key=lambda value: (-counts[value], value))
+        places, values = pd.factorize(_touched(store, query, spec, journeys))
+    counts = np.bincount(places[places >= 0], minlength=len(values))
+    ranked = sorted(np.flatnonzero(counts).tolist(), key=lambda place: (-counts[place], values[place]))
     # One value more than `top` is shown by its name: "other" for a single value would only hide it.
-    shown = named[: query.top] if len(named) > query.top + 1 else named
-    place = {value: code for code, value in enumerate(shown)}
-    categories = [*shown, OTHER, NONE]
-    codes = [len(shown) + 1 if value is None else place.get(value, len(shown)) for value in values.tolist()]
-    found = pd.Categorical.from_codes(np.array(codes, np.int32), categories=_distinct(categories))
-    return found.remove_unused_categories()
+    shown = ranked[: query.top] if len(ranked) > query.top + 1 else ranked
+    codes = np.full(len(values) + 1, len(shown), np.int32)  # the last place, reached by -1, is that of no value
+    codes[shown] = np.arange(len(shown))
+    codes[-1] = len(shown) + 1
+    categories = _distinct([*(values[place] for place in shown), OTHER, NONE])
+    return pd.Categorical.from_codes(codes[places], categories=categories).remove_unused_categories()
 
 
 def steps_table(query: FunnelQuery, journeys: Journeys, groups: pd.Categorical) -> pd.DataFrame:

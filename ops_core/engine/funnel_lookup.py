@@ -12,8 +12,8 @@ from ops_core.store import Store
 from ops_core.store.schema import Column, quote
 
 
-def user_values(store: Store, name: str, keys: np.ndarray) -> np.ndarray:
-    """The value of a user property for users given by sorted keys, as text; `None` where it is missing.
+def user_values(store: Store, name: str, keys: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """The value of a user property for users given by sorted keys: places (-1 for none) in a list of texts.
 
     Raises:
         QueryError: no such property.
@@ -22,14 +22,12 @@ def user_values(store: Store, name: str, keys: np.ndarray) -> np.ndarray:
     statement = "SELECT user_key, {value} AS value FROM users WHERE {column} IS NOT NULL ORDER BY user_key"
     with store.cursor() as cursor:
         table = cursor.sql(_filled(statement, column)).to_arrow_table()
-    known = table.column("user_key").to_numpy()
-    values = table.column("value").to_numpy()
-    found = np.full(len(keys), None, object)
-    places = np.searchsorted(known, keys)
-    places_in = np.minimum(places, max(len(known) - 1, 0))
-    hit = known[places_in] == keys if len(known) else np.zeros(len(keys), bool)
-    found[hit] = values[places_in[hit]]
-    return found
+    encoded = table.column("value").combine_chunks().dictionary_encode()
+    known, places = table.column("user_key").to_numpy(), encoded.indices.to_numpy()
+    if not len(known):
+        return np.full(len(keys), -1), []
+    at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    return np.where(known[at] == keys, places[at], -1), encoded.dictionary.to_pylist()
 
 
 def event_values(store: Store, spec: FunnelSpec, step: int, journeys: Journeys, name: str) -> np.ndarray:
