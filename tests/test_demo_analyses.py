@@ -16,7 +16,7 @@ from ops_core.demo.truths import EVENTS, PASSIVE_EVENTS, PLATFORMS
 
 def test_it_is_loaded_whole(demo_workspace: Workspace):
     batches = demo_workspace.batches()
-    assert sorted(batches["kind"]) == ["assignments", "events", "users"]
+    assert sorted(batches["kind"]) == ["assignments", "events", "spend", "users"]
     assert batches["rows_quarantined"].sum() == batches["rows_duplicate"].sum() == 0
     events = demo_workspace.event_names()
     assert set(events["event"]) == set(EVENTS)

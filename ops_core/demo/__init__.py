@@ -7,6 +7,7 @@ is planted.
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import zoneinfo
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from ops_core.demo.shop import Shop, build, clock
+from ops_core.demo.spend import costs
 from ops_core.demo.truths import CATEGORIES, CHANNELS, CITIES, EVENTS, PASSIVE_EVENTS, PLATFORMS, TIERS, TRUTHS, Truths
 from ops_core.intake.load import LoadOptions
 from ops_core.locale import Translator, translator
@@ -32,11 +34,13 @@ class DemoFrames:
 
     users: user_id, signup_at, four properties. events: user_id, event, occurred_at, value (yuan, refunds negative,
     nan where none), two properties. assignments: experiment, user_id, variant, assigned_at.
+    spend: occurred_at (a date), channel, value (yuan).
     """
 
     users: pd.DataFrame
     events: pd.DataFrame
     assignments: pd.DataFrame
+    spend: pd.DataFrame
 
 
 def word(language: str, kind: str, name: str) -> str:
@@ -51,14 +55,20 @@ def frames(language: str = "en") -> DemoFrames:
     """The demo as tables, the same at every call."""
     shop, t = _shop(), translator(language)
     ids = _user_ids(TRUTHS.n_users)
-    return DemoFrames(users=_users(shop, ids, t), events=_events(shop, ids, t), assignments=_assignments(shop, ids, t))
+    return DemoFrames(
+        users=_users(shop, ids, t),
+        events=_events(shop, ids, t),
+        assignments=_assignments(shop, ids, t),
+        spend=_spend(shop, t),
+    )
 
 
 def load(workspace: Workspace, language: str = "en") -> None:
-    """Load the demo into a new workspace in the zone `TRUTHS.zone`: users, events, assignments, passive events."""
+    """Load the demo into a new workspace in the zone `TRUTHS.zone`, every kind of file of it."""
     tables, t = frames(language), translator(language)
     as_of = TRUTHS.as_of.replace(tzinfo=zoneinfo.ZoneInfo(TRUTHS.zone))
-    for table, kind in ((tables.users, "users"), (tables.events, "events"), (tables.assignments, "assignments")):
+    loaded = ("users", "events", "assignments", "spend")
+    for table, kind in ((getattr(tables, kind), kind) for kind in loaded):
         options = LoadOptions(kind, source_time_zone=TRUTHS.zone, as_of=as_of, name=t(f"demo.file.{kind}"))
         workspace.load(table, options=options)
     mark_passive(workspace.store, [word(language, "event", event) for event in PASSIVE_EVENTS])
@@ -111,6 +121,17 @@ def _assignments(shop: Shop, ids: np.ndarray, t: Translator) -> pd.DataFrame:
         for assigned in shop.assigned
     ]
     return pd.concat(parts, ignore_index=True)
+
+
+def _spend(shop: Shop, t: Translator) -> pd.DataFrame:
+    spent = costs(shop.folk, TRUTHS)
+    return pd.DataFrame(
+        {
+            "occurred_at": [TRUTHS.first_day + dt.timedelta(days=int(day)) for day in spent.day],
+            "channel": _named(t, "channel", CHANNELS, spent.channel),
+            "value": spent.amount,
+        }
+    )
 
 
 def _user_ids(n: int) -> np.ndarray:

@@ -56,6 +56,15 @@ class Truths:
     button_at: dt.datetime = dt.datetime(2026, 8, 3, 10)
     button_lift: float = 0.0
 
+    # What the shop pays for a new user, in yuan; the other channels cost nothing. Some days' rows were lost.
+    cost_per_new_user: MappingProxyType[str, float] = field(
+        default_factory=lambda: MappingProxyType(
+            {"feed_ads": 110.0, "search_ads": 140.0, "livestream": 165.0, "field_sales": 260.0}
+        )
+    )
+    spend_lost_channel: str = "livestream"
+    spend_lost_days: tuple[dt.date, ...] = (dt.date(2026, 8, 11), dt.date(2026, 8, 12))
+
     # Of each paid order, the chance that it is refunded in full, 2 to 9 days later.
     refund_rate: float = 0.06
     refund_days: tuple[int, int] = (2, 9)
