@@ -37,7 +37,8 @@ def test_a_gbk_file_with_defects_is_loaded_and_every_row_accounted_for(app, tab_
     tab = tab_on(app, locale="zh-CN")
     page = load(tab, file)
     expect(page.get_by_role("heading", name="已导入 3 行，1 行被搁置")).to_be_visible()
-    expect(page.get_by_role("button", name=re.compile("CSV 文件"))).to_be_visible()  # the rows that were set aside, to download
+    # The rows that were set aside are there to download.
+    expect(page.get_by_role("button", name=re.compile("CSV 文件"))).to_be_visible()
     # The new workspace is the one being looked at, and its last week is not the demo's.
     expect(page.get_by_role("button", name=re.compile("五行"))).to_be_visible()
 
