@@ -120,7 +120,12 @@ def compare(control: Aggregates, treatment: Aggregates, alpha: float = 0.05) -> 
     """Difference and lift of two arms whose sums are known from elsewhere (a dashboard, another database).
 
     A share: `compare(Aggregates.of_share(143, 2400), Aggregates.of_share(171, 2380))`.
+
+    Raises:
+        QueryError: a level outside (0, 0.5).
     """
+    if not 0 < alpha < 0.5:
+        raise QueryError("experiment_alpha", alpha=alpha)
     return effect(control, treatment, 1 - alpha)
 
 

@@ -8,6 +8,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Self
 
+from ops_core.errors import QueryError
+
 Amount = int | float | Decimal | Fraction
 
 
@@ -18,6 +20,9 @@ class Aggregates:
     `total`, `total_squares`: Σ y and Σ y² of the outcome. `denominator*`: Σ d, Σ d², Σ y·d when the metric is the ratio
     Σ y ÷ Σ d. `covariate*`: Σ x, Σ x², Σ y·x when the same metric is known from before the exposure (CUPED).
     A share is Σ y successes with Σ y² = Σ y: see `of_share`.
+
+    Raises:
+        QueryError: sums that no n numbers can have, or a part of a family of sums.
     """
 
     n: int
@@ -34,19 +39,17 @@ class Aggregates:
         for family in ("denominator", "covariate"):
             known = [getattr(self, family + part) is not None for part in ("", "_squares", "_product")]
             if any(known) != all(known):
-                raise ValueError(f"{family}: give the sum, the sum of squares and the sum of products, or none of them")
+                raise QueryError("aggregates_incomplete", family=family)
         shortfall = Fraction(self.total) ** 2 - self.n * Fraction(self.total_squares)
         # Sums that came as floats may miss by their last digits; anything more is a mix-up of columns.
         if self.n < 0 or shortfall > Fraction(self.total) ** 2 / 10**9:
-            raise ValueError(
-                f"no {self.n} numbers have the sum {self.total} and the sum of squares {self.total_squares}"
-            )
+            raise QueryError("aggregates_impossible", n=self.n, total=self.total, squares=self.total_squares)
 
     @classmethod
     def of_share(cls, successes: int, n: int) -> Self:
         """The sums of n users of whom `successes` did it."""
         if not 0 <= successes <= n:
-            raise ValueError(f"{successes} successes of {n} users is no share")
+            raise QueryError("aggregates_no_share", successes=successes, n=n)
         return cls(n, successes, successes)
 
     @classmethod

@@ -21,6 +21,9 @@ from ops_core.store.schema import MIGRATIONS, SCHEMA_VERSION, Column
 
 MEMORY_PATH = ":memory:"
 
+# The error names the file, too, and a file may be called clock.duckdb: whole phrases only.
+_HELD_ELSEWHERE = re.compile(r"could not set lock|conflicting lock|used by another process", re.IGNORECASE)
+
 
 class Store:
     """A workspace database. `Store.open(path)` or `Store.memory()`; close it when done.
@@ -49,7 +52,7 @@ class Store:
         """A workspace file, made if there is none. Zone and week start count only for a new file.
 
         Raises:
-            StoreError: another process holds the file, a newer version wrote it, or it is damaged.
+            StoreError: another process or this one holds the file, a newer version wrote it, or it is damaged.
         """
         return cls._connect(str(path), TimeRules(time_zone, week_start))
 
@@ -65,7 +68,7 @@ class Store:
             connection = duckdb.connect(path)
         except duckdb.IOException as error:
             holder = re.search(r"PID (\d+)", str(error))
-            if "lock" in str(error).lower():
+            if _HELD_ELSEWHERE.search(str(error)):
                 raise StoreError("workspace_in_use", path=name, holder=holder[1] if holder else "?") from error
             raise StoreError("workspace_damaged", path=name) from error
         except duckdb.Error as error:
@@ -75,6 +78,10 @@ class Store:
         try:
             store._harden()
             store._migrate(name, rules)
+        except duckdb.InvalidInputException as error:
+            # The engine hands the same locked database to everybody in one program: its settings cannot be set twice.
+            store.close()
+            raise StoreError("workspace_open_here", path=name) from error
         except BaseException:
             store.close()
             raise
@@ -135,7 +142,10 @@ class Store:
     @contextlib.contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor of one's own for one piece of reading."""
-        cursor = self._connection.cursor()
+        try:
+            cursor = self._connection.cursor()
+        except duckdb.ConnectionException as error:
+            raise StoreError("workspace_closed", path=Path(self.path).name) from error
         try:
             yield cursor
         finally:

@@ -13,6 +13,7 @@ import pytest
 from ops_core import Period, Segment, Workspace
 from ops_core.analyses import experiments
 from ops_core.analyses.experiments import Aggregates, ExperimentQuery, Metric
+from ops_core.errors import QueryError
 from ops_core.locale import translator
 from ops_core.model.filters import Filter
 from tests.support import workspace_of
@@ -325,3 +326,10 @@ def test_sources_and_suggested_metrics(tour: Workspace):
         "not_readable",
     )
     assert set(experiments.arm_users(tour, ExperimentQuery("tour", suggested), "tour")) == {"b1", "b3"}
+
+
+@pytest.mark.parametrize("alpha", [0, 2, 95])
+def test_known_sums_are_compared_at_a_level_that_exists(alpha):
+    arms = Aggregates.of_share(143, 2400), Aggregates.of_share(171, 2380)
+    with pytest.raises(QueryError, match=r"significance level .* such as 0\.05"):
+        experiments.compare(*arms, alpha=alpha)

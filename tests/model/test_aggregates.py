@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ops_core.errors import QueryError
 from ops_core.model.aggregates import Aggregates
 
 
@@ -55,9 +56,9 @@ def test_nobody_has_no_mean() -> None:
 
 
 def test_impossible_sums_are_refused() -> None:
-    with pytest.raises(ValueError, match="no 2 numbers have the sum 10 and the sum of squares 3"):
+    with pytest.raises(QueryError, match="no 2 numbers have the sum 10 and the sum of squares 3"):
         Aggregates(2, 10, 3)
-    with pytest.raises(ValueError, match="11 successes of 10 users is no share"):
+    with pytest.raises(QueryError, match="11 successes of 10 users is no share"):
         Aggregates.of_share(11, 10)
-    with pytest.raises(ValueError, match="denominator: give the sum, the sum of squares and the sum of products"):
+    with pytest.raises(QueryError, match="denominator: give the sum, the sum of squares and the sum of products"):
         Aggregates(2, 1, 1, denominator=3)

@@ -71,3 +71,23 @@ def test_settings_survive_closing(tmp_path):
 def test_the_engine_reaches_nothing_outside(statement):
     with Workspace.memory() as workspace, workspace.store.cursor() as cursor, pytest.raises(duckdb.Error, match=r"."):
         cursor.execute(statement)
+
+
+def test_one_program_cannot_open_a_file_twice_and_is_told_so(tmp_path):
+    with Workspace.open(tmp_path / "shop.duckdb") as first:
+        with pytest.raises(StoreError, match=r"'shop.duckdb' is already open in this program.*close\(\)"):
+            Workspace.open(tmp_path / "shop.duckdb")
+        assert first.event_names().empty  # the first one goes on working
+
+
+def test_a_closed_workspace_says_so(tmp_path):
+    workspace = Workspace.open(tmp_path / "shop.duckdb")
+    workspace.close()
+    with pytest.raises(StoreError, match="has been closed"):
+        workspace.event_names()
+
+
+def test_a_damaged_file_whose_name_speaks_of_locks_is_damaged_not_in_use(tmp_path):
+    (tmp_path / "clock.duckdb").write_text("not a database at all, but long enough to be read as one" * 100)
+    with pytest.raises(StoreError, match="damaged or not a workspace"):
+        Workspace.open(tmp_path / "clock.duckdb")
