@@ -5,7 +5,6 @@ Users are walked in blocks, two at a time, so that memory does not grow with the
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from ops_core.engine.funnel_kernel import ABSENT, Array, Attempts, Between
 from ops_core.engine.funnel_plan import Block, Plan
 from ops_core.engine.funnel_spec import FunnelSpec
 from ops_core.engine.funnel_unordered import unordered
+from ops_core.engine.steps import THREADS
 from ops_core.store import Store
 
 Found = TypeVar("Found")
@@ -155,12 +155,15 @@ def _walk(plan: Plan, collect: Callable[[Block], Found]) -> Iterable[Found]:
     numbers = range(plan.layout.n_blocks)
     if len(numbers) == 1:
         return [collect(plan.block(0))]
-    with ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1))) as threads:
+    with ThreadPoolExecutor(THREADS) as threads:
         return list(threads.map(lambda number: collect(plan.block(number)), numbers))
 
 
 def _attempts(plan: Plan, block: Block, low: int, high: int, best_only: bool) -> Attempts:
     """Attempts of a block that start in `[low, high)`, each at its best path over the variants of optional steps."""
+    if best_only and block.links is not None:
+        enters = _enters(plan, block, block.parts[0], low, high)
+        return funnel_best.best_linked(enters, block.parts, block.links, plan.window)
     starts = _starts(plan, block, low, high)
     best: Attempts | None = None
     for path in plan.variants:
@@ -179,19 +182,23 @@ def _starts(plan: Plan, block: Block, low: int, high: int) -> Array:
         keys = block.matching(0)
     if plan.spec.reentry == "first_entry":
         # The first of the whole period, also where only its mature or its immature part is looked at.
-        keys = _within(plan, keys, *_key_times(plan, plan.spec.start_us, plan.spec.end_us))
+        inside = _enters(plan, block, keys, *_key_times(plan, plan.spec.start_us, plan.spec.end_us))
+        keys = keys if inside is None else keys[inside]
         keys = _first_of_user(_users(plan, block, keys), keys, plan.layout.times(keys))
-    keys = _within(plan, keys, low, high)
+    enters = _enters(plan, block, keys, low, high)
+    return keys if enters is None else keys[enters]
+
+
+def _enters(plan: Plan, block: Block, keys: Array, low: int, high: int) -> Array | None:
+    """Which keys start an attempt: in the period, by a user who is asked for; `None` for all."""
+    found = None
+    if low > 0 or high < plan.layout.span_us:
+        times = plan.layout.times(keys)
+        found = (times >= low) & (times < high)
     if plan.allowed is not None:
-        keys = keys[plan.allowed[_users(plan, block, keys) + (block.number << plan.layout.block_bits)]]
-    return keys
-
-
-def _within(plan: Plan, keys: Array, low: int, high: int) -> Array:
-    if low <= 0 and high >= plan.layout.span_us:
-        return keys
-    times = plan.layout.times(keys)
-    return keys[(times >= low) & (times < high)]
+        allowed = plan.allowed[_users(plan, block, keys) + (block.number << plan.layout.block_bits)]
+        found = allowed if found is None else found & allowed
+    return found
 
 
 def _first_of_user(users: Array, keys: Array, times: Array) -> Array:

@@ -40,6 +40,7 @@ class Block:
     excluded: Sequence[Array]
     tagged: tuple[Array, Array] | None
     owners: Array | None
+    links: Sequence[Array] | None = None
 
     @property
     def everything(self) -> Array:
@@ -174,7 +175,8 @@ class Plan:
             return Block(number, self.layout, None, (keys, masks), excluded, everything, owners)
         if self.is_disjoint:
             parts = [self._cut(steps.merged(self._blocks(sources, number))) for sources in self.sources]
-            return Block(number, self.layout, parts, None, excluded, everything, None)
+            links = [one.block(number) for one in self._links] if self._links else None
+            return Block(number, self.layout, parts, None, excluded, everything, None, links)
         by_code = [rows for rows in self._masked() if len(rows.block(number))]
         keys, masks = steps.merged_masks(
             [(rows.block(number), rows.block_masks(number)) for rows in by_code] or [_NONE]
@@ -191,6 +193,7 @@ class Plan:
         elif self.is_disjoint:
             for source in itertools.chain(*self.sources):
                 self._rows(source)
+            self._links  # noqa: B018  a cached property: built here
         else:
             self._masked()
         for source in itertools.chain(*self.excluded):
@@ -211,6 +214,18 @@ class Plan:
     @cached_property
     def _held_rows_by_source(self) -> dict[tuple, Rows]:
         return {}
+
+    @cached_property
+    def _links(self) -> list[steps.Links]:
+        """How neighbouring steps interleave, for a plain funnel over whole arrays; else empty."""
+        spec = self.spec
+        plain = (
+            spec.order == "ordered" and spec.reentry == "deepest" and not spec.exclusions and len(self.variants) == 1
+        )
+        if not plain or spec.window_us is None or self._is_narrow or any(len(one) != 1 for one in self.sources):
+            return []
+        pairs = itertools.pairwise(source for (source,) in self.sources)
+        return [steps.links_of(self.store, self.layout, *pair) for pair in pairs]
 
     @cached_property
     def _any_row(self) -> Conditions:
@@ -260,17 +275,26 @@ class Plan:
         kept = self._kept(keys)
         return keys if kept is None else keys[kept]
 
+    @cached_property
+    def _stretch(self) -> tuple[int, int]:
+        """First and last time that attempts of the period can touch."""
+        spec, span = self.spec, self.layout.span_us
+        reach = 2 * DAY_US if spec.window_us is None else min(spec.window_us, span)
+        last = spec.end_us - self.layout.base_us + (-1 if spec.clip else reach)
+        return max(0, spec.start_us - self.layout.base_us), last
+
+    @property
+    def _is_narrow(self) -> bool:
+        """Whether rows outside the stretch have to go, or are so many that leaving them out pays."""
+        first, last = self._stretch
+        span = self.layout.span_us
+        return min(last, span) - first < _NARROW * span or (self.spec.clip and last < span)
+
     def _kept(self, keys: Array) -> Array | None:
-        layout, spec = self.layout, self.spec
-        start = max(0, spec.start_us - layout.base_us)
-        reach = layout.span_us if spec.window_us is None else spec.window_us
-        reach = min(reach, layout.span_us) if spec.window_us is not None else 2 * DAY_US
-        end = spec.end_us - layout.base_us + (0 if spec.clip else reach)
-        narrow = min(end, layout.span_us) - start < _NARROW * layout.span_us
-        if not (narrow or (spec.clip and end < layout.span_us)):
+        if not self._is_narrow:
             return None
-        times = layout.times(keys)
-        return (times >= start) & (times < end) if spec.clip else (times >= start) & (times <= end)
+        (first, last), times = self._stretch, self.layout.times(keys)
+        return (times >= first) & (times <= last)
 
 
 def _of_users(keys: Array, masks: Array, chosen: Array, layout: Layout) -> tuple[Array, Array]:
