@@ -91,7 +91,9 @@ def _fetched(
 ) -> _Rows:
     """Users and local days of a run in stored order; with `revenue` only rows whose value counts, in millionths."""
     query = "SELECT event_code AS c, user_key AS u, {day} AS d {value} FROM events WHERE {which}"
-    query = query.replace("{day}", day).replace("{value}", ", (value * 1000000)::BIGINT AS v" if revenue else "")
+    query = query.replace("{day}", day).replace(
+        "{value}", ", (value::DECIMAL(30, 6) * 1000000)::BIGINT AS v" if revenue else ""
+    )
     which = "batch_id = $batch AND user_key >= $low AND user_key < $high" + (
         " AND value IS NOT NULL" if revenue else ""
     )
