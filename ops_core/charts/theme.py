@@ -114,7 +114,7 @@ def _layout(palette: Palette) -> dict[str, object]:
         },
         "colorway": list(palette.categorical),
         "xaxis": axis | {"showline": True, "tickfont": dict(axis["tickfont"])},
-        "yaxis": axis | {"showgrid": True, "gridcolor": palette.grid, "gridwidth": 1, "nticks": 5},
+        "yaxis": axis | {"showline": False, "showgrid": True, "gridcolor": palette.grid, "gridwidth": 1, "nticks": 5},
     }  # fmt: skip
 
 
