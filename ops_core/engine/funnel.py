@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from ops_core.engine import funnel_best, funnel_groups, funnel_kernel
+from ops_core.engine.funnel_choice import best_of, heads_of, rank_of
 from ops_core.engine.funnel_kernel import ABSENT, Array, Attempts, Between
 from ops_core.engine.funnel_plan import Block, Plan
 from ops_core.engine.funnel_spec import FunnelSpec
@@ -22,7 +23,6 @@ from ops_core.store import Store
 
 Found = TypeVar("Found")
 NEVER_US = np.iinfo(np.int64).min
-_RANK = 16  # a path's rank: depth first, then how many steps it contains (at most 10)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def by_bucket(store: Store, spec: FunnelSpec, bucket_of: Callable[[Array], Array
         times = plan.layout.times(found.starts)
         groups = _users(plan, block, found.starts) * n_buckets + (bucket_of(times + plan.layout.base_us) - first)
         mature = times < mature_end
-        chosen = _best(groups[mature], _part(found, mature), plan)
+        chosen = best_of(groups[mature], _part(found, mature), plan)
         reached = np.zeros((plan.n_steps, n_buckets), np.int64)
         picked = _part(found, mature)
         bucket = groups[mature][chosen] % n_buckets
@@ -132,7 +132,7 @@ def _journeys(plan: Plan, start_us: int, end_us: int) -> tuple[Journeys, int]:
             if spec.on_exclusion == "drop":
                 chosen = np.flatnonzero(found.level == found.raw)
         else:
-            chosen = _best(users, found, plan)
+            chosen = best_of(users, found, plan)
         n_dropped = len(np.unique(users)) - len(np.unique(users[chosen])) if spec.on_exclusion == "drop" else 0
         at = found.at[:, chosen]
         at_us = np.where(at == ABSENT, NEVER_US, layout.times(at) + layout.base_us)
@@ -177,7 +177,7 @@ def _attempts(plan: Plan, block: Block, low: int, high: int, best_only: bool) ->
 def _starts(plan: Plan, block: Block, low: int, high: int) -> Array:
     if plan.spec.order == "unordered":
         keys = np.sort(np.concatenate([block.matching(step) for step in range(plan.n_steps)]))
-        keys = keys[_heads(keys)]
+        keys = keys[heads_of(keys)]
     else:
         keys = block.matching(0)
     if plan.spec.reentry == "first_entry":
@@ -301,64 +301,13 @@ def _spread(found: Attempts, path: tuple[int, ...], n_steps: int) -> Attempts:
 
 
 def _better(one: Attempts, other: Attempts) -> Attempts:
-    better = _rank(other) > _rank(one)
+    better = rank_of(other) > rank_of(one)
     return Attempts(
         one.starts,
         np.where(better, other.level, one.level),
         np.maximum(one.raw, other.raw),
         np.where(better, other.at, one.at),
     )
-
-
-def _rank(found: Attempts) -> Array:
-    return found.level.astype(np.int64) * _RANK + (found.at != ABSENT).sum(axis=0)
-
-
-def _best(groups: Array, found: Attempts, plan: Plan) -> Array:
-    """Per group (user, or user and bucket) the place of its deepest attempt, the earliest of those."""
-    if plan.spec.on_exclusion == "drop":
-        return _best_or_dropped(groups, found, plan)
-    if np.all(groups[1:] >= groups[:-1]) and not plan.held_column:
-        return _first_deepest(groups, _rank(found))
-    order = np.lexsort((*_earliness(found, plan), -_rank(found), groups))
-    return order[_heads(groups[order])]
-
-
-def _first_deepest(sorted_groups: Array, rank: Array) -> Array:
-    """The same where the attempts of a group stand together, in the order of their starts."""
-    heads = np.flatnonzero(_heads(sorted_groups))
-    if len(heads) in (0, len(sorted_groups)):
-        return heads
-    deepest = np.maximum.reduceat(rank, heads)
-    kept = np.flatnonzero(rank == np.repeat(deepest, np.diff(np.append(heads, len(rank)))))
-    return kept[_heads(sorted_groups[kept])]
-
-
-def _best_or_dropped(groups: Array, found: Attempts, plan: Plan) -> Array:
-    """The same among attempts that are as deep as the group's deepest one without exclusions, and clean."""
-    if not len(groups):
-        return np.zeros(0, np.intp)
-    order = np.lexsort((*_earliness(found, plan), -_rank(found), -found.raw, groups))
-    heads = _heads(groups[order])
-    deepest = found.raw[order][heads][np.cumsum(heads) - 1]
-    kept = order[(found.raw[order] == deepest) & (found.level[order] == deepest)]
-    return kept[_heads(groups[kept])]
-
-
-def _earliness(found: Attempts, plan: Plan) -> list[Array]:
-    """Sort keys, the most important last: the start, then the steps. Values held constant can start at one instant."""
-    times = plan.layout.times(found.starts)
-    if not plan.held_column:
-        return [times]
-    never = np.iinfo(np.int64).max
-    later = [np.where(keys == ABSENT, never, plan.layout.times(keys)) for keys in found.at[1:]]
-    return [*reversed(later), times]
-
-
-def _heads(sorted_groups: Array) -> Array:
-    heads = np.ones(len(sorted_groups), bool)
-    np.not_equal(sorted_groups[1:], sorted_groups[:-1], out=heads[1:])
-    return heads
 
 
 def _part(found: Attempts, kept: Array) -> Attempts:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pyarrow as pa
 
 from ops_core.engine import selection, steps
+from ops_core.engine.funnel_held import HeldRows
 from ops_core.engine.funnel_kernel import Array, Between, Window
 from ops_core.engine.funnel_spec import Exclusion, FunnelSpec, Step
 from ops_core.engine.selection import Conditions
@@ -261,7 +261,8 @@ class Plan:
 
     @cached_property
     def _held(self) -> HeldRows:
-        return HeldRows.fetch(self)
+        clip_us = self.spec.end_us if self.spec.clip else None
+        return HeldRows.fetch(self.store, self.layout, self._per_code().items(), self.held_column, clip_us)
 
     def _cut_blocks(self) -> None:
         # Entities (a user with one value of the held property) outnumber users: blocks shrink until they fit too.
@@ -305,65 +306,3 @@ def _of_users(keys: Array, masks: Array, chosen: Array, layout: Layout) -> tuple
 
 
 _NONE = (np.empty(0, np.int64), np.empty(0, np.uint16))
-
-
-@dataclass(frozen=True)
-class HeldRows:
-    """Rows by entity: a user together with one value of the held property; rows without a value are no rows."""
-
-    keys: Array
-    masks: Array
-    offsets: Array
-    owners: Array
-    owner_offsets: Array
-
-    @property
-    def most_entities(self) -> int:
-        """The number of entities in the fullest block."""
-        return int(np.diff(self.owner_offsets).max(initial=0))
-
-    @classmethod
-    def fetch(cls, plan: Plan) -> HeldRows:
-        """Rows of all steps, numbered by entity within each block."""
-        found = [
-            steps.held_rows(plan.store, code, per_step, plan.held_column)
-            for code, per_step in plan._per_code().items()  # noqa: SLF001  the plan's own rows
-        ]
-        layout = plan.layout
-        users = np.concatenate([part[0] for part in found]).astype(np.int64)
-        times = np.concatenate([part[1] for part in found]) - layout.base_us
-        masks = np.concatenate([part[2] for part in found])
-        values = _value_codes([part[3] for part in found])
-        if plan.spec.clip:
-            kept = times < plan.spec.end_us - layout.base_us
-            users, times, masks, values = users[kept], times[kept], masks[kept], values[kept]
-        order = np.lexsort((times, values, users))
-        users, times, masks, values = users[order], times[order], masks[order], values[order]
-        new = np.concatenate(([True], (users[1:] != users[:-1]) | (values[1:] != values[:-1]))) if len(users) else users
-        entity = np.cumsum(new) - 1
-        owners = users[new.astype(bool)]
-        edges = np.arange(layout.n_blocks + 1) << layout.block_bits
-        owner_offsets, offsets = np.searchsorted(owners, edges), np.searchsorted(users, edges)
-        local = entity - owner_offsets[users >> layout.block_bits]
-        keys = (local << layout.time_bits) | times
-        return cls(keys, masks, offsets, owners & ((1 << layout.block_bits) - 1), owner_offsets)
-
-    def block(self, number: int) -> tuple[Array, Array, Array]:
-        """Keys (of local entities), masks, and the local user of each local entity."""
-        rows = slice(self.offsets[number], self.offsets[number + 1])
-        return (
-            self.keys[rows], self.masks[rows], self.owners[self.owner_offsets[number] : self.owner_offsets[number + 1]]
-        )  # fmt: skip
-
-
-def _value_codes(columns: Sequence[pa.ChunkedArray]) -> Array:
-    chunks = [chunk for column in columns for chunk in column.chunks]
-    if not chunks:
-        return np.empty(0, np.int64)
-    encoded = pa.chunked_array(chunks).dictionary_encode().unify_dictionaries()
-    return np.concatenate([chunk.indices.to_numpy(zero_copy_only=False) for chunk in encoded.chunks]).astype(np.int64)
-
-
-def with_period(spec: FunnelSpec, start_us: int, end_us: int) -> FunnelSpec:
-    """The same funnel for attempts of another stretch of time."""
-    return replace(spec, start_us=start_us, end_us=end_us)
