@@ -56,6 +56,7 @@ def _earliness(found: Attempts, plan: Plan) -> list[Array]:
 
 
 def heads_of(sorted_groups: Array) -> Array:
+    """Marks where each new value of a sorted array begins."""
     heads = np.ones(len(sorted_groups), bool)
     np.not_equal(sorted_groups[1:], sorted_groups[:-1], out=heads[1:])
     return heads
