@@ -100,8 +100,9 @@ def costs(result: ValueResult, view: View) -> None:
         _named(result.channels, t), name="value_costs", columns=columns,
     )  # fmt: skip
     table(_named(result.channels, t), columns, name="value_costs_table")
-    for text in words.spend_notes(result, t):
-        note(text, "warning")
+    missing = words.spend_notes(result, t)
+    if missing:
+        note(("" if t.language == "zh" else " ").join(missing), "warning")
 
 
 def buying_again(result: ValueResult, view: View) -> None:

@@ -16,8 +16,8 @@ def economics(
     """One row per group: group, users, spend, spend_days, missing_days (days with new users and no spend row),
     missing_users (new on them), cac, age_days, ltv, margin_ltv, ltv_to_cac, roi, payback_days.
 
-    CAC = spend ÷ new users of the days with a spend row: a day without one is unknown, not free. All of spend, cac and
-    what follows from it are nan for a group without any spend row; payback also where the curve ends before.
+    CAC = spend ÷ new users of the days with a spend row: a day without one is unknown, not free. All that needs spend
+    is nan for a group without any spend row; payback also where the curve ends before.
     """
     return pd.DataFrame(
         [_row(people, number, spend, curve, age_days, margin, days) for number in range(len(people.group_names))]
@@ -56,7 +56,8 @@ def _row(
     back = line["age_days"][line["ltv"] * margin >= cac] if known else []
     return {
         "group": name, "users": int(mine.sum()), "spend": cost, "spend_days": int(is_known.sum()),
-        "missing_days": int(missing.sum()) if known else 0, "missing_users": int(new[missing].sum()) if known else 0,
+        "missing_days": float(missing.sum()) if known else np.nan,
+        "missing_users": float(new[missing].sum()) if known else np.nan,
         "cac": cac, "age_days": age_days, "ltv": ltv, "margin_ltv": ltv * margin,
         "ltv_to_cac": ltv * margin / cac if cac > 0 else np.nan,
         "roi": (ltv * margin - cac) / cac if cac > 0 else np.nan,
