@@ -27,6 +27,7 @@ from ops_core.store import Store, derived
 
 SAMPLE_ROWS = 2000
 MAX_QUARANTINED_SHARE = 0.5
+MAX_PROPERTIES = 400
 FEW_ROWS = 20  # in a file of fewer rows a share says little: the good ones are loaded, the others listed
 DATE_ORDERS = ("day_first", "month_first")
 
@@ -62,6 +63,8 @@ def load(store: Store, given: str | Path | pd.DataFrame, options: LoadOptions, w
     with opened(store, given, options) as source:
         sample = source.sample(SAMPLE_ROWS).drop(columns="line")
         guess, notes = understood(store, source, sample, options)
+        if len(guess.properties) > MAX_PROPERTIES:
+            raise IntakeError("too_many_columns", columns=len(source.columns), limit=MAX_PROPERTIES)
         same = batch.loaded_before(store, source, guess)
         if same is not None:
             return _known(source, guess, same)
