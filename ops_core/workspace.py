@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import pandas as pd
 
@@ -16,6 +17,9 @@ from ops_core.model.period import Period
 from ops_core.model.segment import Segment
 from ops_core.model.time import TimeRules
 from ops_core.store import Store, backup, batches, catalog, saved
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Workspace:
@@ -182,3 +186,14 @@ class Workspace:
             StoreError: there is none of that name.
         """
         saved.delete(self.store, "segment", name)
+
+
+def one_state(analysis: Callable[Concatenate[Workspace, P], R]) -> Callable[Concatenate[Workspace, P], R]:
+    """An analysis whose queries all see one state of the data: what is imported meanwhile shows in the next answer."""
+
+    @functools.wraps(analysis)
+    def analysis_of_one_state(workspace: Workspace, *args: P.args, **kwargs: P.kwargs) -> R:
+        with workspace.store.reading():
+            return analysis(workspace, *args, **kwargs)
+
+    return analysis_of_one_state

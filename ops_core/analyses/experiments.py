@@ -34,7 +34,7 @@ from ops_core.engine.selection import user_ids
 from ops_core.errors import QueryError, nearest
 from ops_core.model.aggregates import Aggregates
 from ops_core.model.multiplicity import benjamini_hochberg, holm
-from ops_core.workspace import Workspace
+from ops_core.workspace import Workspace, one_state
 
 __all__ = [
     "KINDS", "ROLES", "Aggregates", "Effect", "ExperimentQuery", "ExperimentResult", "Metric", "Verdict", "analyze",
@@ -88,6 +88,7 @@ class ExperimentResult:
         return self.arms.join(means[[metric.name for metric in self.query.metrics]], on="arm")
 
 
+@one_state
 def analyze(workspace: Workspace, query: ExperimentQuery) -> ExperimentResult:
     """Compare the arms of an experiment.
 
@@ -129,6 +130,7 @@ def compare(control: Aggregates, treatment: Aggregates, alpha: float = 0.05) -> 
     return effect(control, treatment, 1 - alpha)
 
 
+@one_state
 def arm_users(workspace: Workspace, query: ExperimentQuery, arm: str) -> list[str]:
     """Ids of the users exposed to one arm of an experiment with assignments, those with open windows too.
 

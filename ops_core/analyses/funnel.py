@@ -38,7 +38,7 @@ from ops_core.model.intervals import wilson
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
 from ops_core.model.time import dates_of
-from ops_core.workspace import Workspace
+from ops_core.workspace import Workspace, one_state
 
 __all__ = [
     "ALL",
@@ -253,11 +253,13 @@ class FunnelTrendQuery:
     to_step: int | None = None
 
 
+@one_state
 def analyze_trend(workspace: Workspace, query: FunnelTrendQuery) -> pd.DataFrame:
     """The trend of a funnel without asking for the funnel itself; columns as `FunnelResult.trend`."""
     return _trend(workspace, query.funnel, query.grain, query.from_step, query.to_step)
 
 
+@one_state
 def analyze(workspace: Workspace, query: FunnelQuery) -> FunnelResult:
     """Ask a funnel.
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ops_core.analyses import funnel
 from ops_core.analyses.funnel import FunnelQuery
-from ops_core.workspace import Workspace
+from ops_core.workspace import Workspace, one_state
 
 _DAY = 86_400
 OURS = "ours"
@@ -48,6 +48,7 @@ class PresetResult:
     sensitivity: pd.DataFrame
 
 
+@one_state
 def analyze(workspace: Workspace, query: FunnelQuery) -> PresetResult:
     """The funnel under the rules of other products, and with one rule changed at a time.
 

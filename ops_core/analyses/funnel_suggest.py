@@ -12,7 +12,7 @@ import re
 import numpy as np
 
 from ops_core.engine.paths import FirstTimes, first_times
-from ops_core.workspace import Workspace
+from ops_core.workspace import Workspace, one_state
 
 _NEVER = np.iinfo(np.int64).max
 _LEAST_USERS = 0.01  # a goal that fewer than 1 % of the users reach is no goal for a first look
@@ -35,6 +35,7 @@ _GOAL_WORDS = (
 _UNDONE = re.compile(r"error|bug|fail|cancel|refund|失败|取消|退", re.IGNORECASE)
 
 
+@one_state
 def suggest(workspace: Workspace) -> tuple[str, ...]:
     """Event names of a sensible funnel, 2–5 of them; fewer when the data has no two events in an order."""
     known = first_times(workspace.store)

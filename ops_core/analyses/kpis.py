@@ -23,7 +23,7 @@ from ops_core.errors import QueryError
 from ops_core.model.intervals import wilson
 from ops_core.model.segment import Segment
 from ops_core.model.time import date_of, dates_of, day_number
-from ops_core.workspace import Workspace
+from ops_core.workspace import Workspace, one_state
 
 KPIS = (
     "active_users", "new_users", "activation", "week1_retention", "revenue", "paying_users", "revenue_per_payer",
@@ -84,6 +84,7 @@ class KpiResult:
         return self.tiles.set_index("kpi").loc[kpi]
 
 
+@one_state
 def analyze(workspace: Workspace, query: KpiQuery) -> KpiResult:
     """The figures of the last complete week.
 

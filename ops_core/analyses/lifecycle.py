@@ -21,7 +21,7 @@ from ops_core.errors import QueryError
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
 from ops_core.model.time import GRAINS, dates_of
-from ops_core.workspace import Workspace
+from ops_core.workspace import Workspace, one_state
 
 __all__ = [
     "STAGES", "LifecycleQuery", "LifecycleResult", "StageRules", "StagesResult", "analyze", "stages",
@@ -72,6 +72,7 @@ class LifecycleResult:
         return self.flow[~self.flow["partial"]]
 
 
+@one_state
 def analyze(workspace: Workspace, query: LifecycleQuery) -> LifecycleResult:
     """The flow of the period's buckets.
 

@@ -26,7 +26,7 @@ from ops_core.model.intervals import wilson
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
 from ops_core.model.time import GRAINS, HOUR_US, TimeRules, dates_of
-from ops_core.workspace import Workspace
+from ops_core.workspace import Workspace, one_state
 
 MEASURES = ("on", "on_or_after", "bracket", "rolling")
 ROLLING_GRAINS = ("hour", "day", "week")
@@ -162,6 +162,7 @@ class RetentionResult:
         return user_ids(self.workspace.store, entries.users[(entries.cohort == place) & (came_back == returned)])
 
 
+@one_state
 def analyze(workspace: Workspace, query: RetentionQuery) -> RetentionResult:
     """The retention of every cohort of the period.
 

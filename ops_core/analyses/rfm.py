@@ -19,7 +19,7 @@ from ops_core.engine import profiles, selection
 from ops_core.errors import QueryError
 from ops_core.model.segment import Segment
 from ops_core.model.time import day_number
-from ops_core.workspace import Workspace
+from ops_core.workspace import Workspace, one_state
 
 # Index: 4 when recency is good, 2 when frequency is, 1 when monetary is.
 CLASSES = (
@@ -84,6 +84,7 @@ class RfmResult:
         return Segment(name, user_ids=frozenset(selection.user_ids(workspace.store, keys)))
 
 
+@one_state
 def analyze(workspace: Workspace, query: RfmQuery = RfmQuery()) -> RfmResult:
     """Score and class every purchaser.
 

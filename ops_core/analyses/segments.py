@@ -25,7 +25,7 @@ from ops_core.model.intervals import Difference, difference_of_shares, welch, wi
 from ops_core.model.multiplicity import holm
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
-from ops_core.workspace import Workspace
+from ops_core.workspace import Workspace, one_state
 
 SHARES = {
     "active_share": ("active", "users"), "activation": ("activated", "fresh"), "retention": ("retained", "before"),
@@ -94,6 +94,7 @@ class SegmentResult:
         return int(counts.sum()) == int(counts.trace())
 
 
+@one_state
 def analyze(workspace: Workspace, query: SegmentQuery) -> SegmentResult:
     """Compare groups of users on the KPIs of a period.
 

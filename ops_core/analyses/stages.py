@@ -20,7 +20,7 @@ from ops_core.engine.selection import user_ids
 from ops_core.errors import QueryError
 from ops_core.model.segment import Segment
 from ops_core.model.time import date_of, day_number
-from ops_core.workspace import Workspace
+from ops_core.workspace import Workspace, one_state
 
 STAGES = ("introduction", "growth", "maturity", "decline", "churned")
 NOT_YET = "not_yet"  # a week ago, of users first seen since
@@ -109,6 +109,7 @@ class ChurnSuggestion:
     n_gaps: int
 
 
+@one_state
 def stages(
     workspace: Workspace, at: dt.date | None = None, rules: StageRules | None = None, segment: Segment | None = None
 ) -> StagesResult:
@@ -142,6 +143,7 @@ def stages(
     )
 
 
+@one_state
 def suggest_churn_days(
     workspace: Workspace, at: dt.date | None = None, segment: Segment | None = None
 ) -> ChurnSuggestion:

@@ -18,7 +18,7 @@ from ops_core.errors import QueryError
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
 from ops_core.model.time import GRAINS
-from ops_core.workspace import Workspace
+from ops_core.workspace import Workspace, one_state
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class StickinessResult:
     stickiness: float
 
 
+@one_state
 def analyze(workspace: Workspace, query: StickinessQuery) -> StickinessResult:
     """The histogram of active buckets.
 

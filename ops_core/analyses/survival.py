@@ -27,7 +27,7 @@ from ops_core.model.intervals import normal_quantile
 from ops_core.model.multiplicity import holm
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
-from ops_core.workspace import Workspace
+from ops_core.workspace import Workspace, one_state
 
 __all__ = [
     "EVERYTHING", "MISSING", "OTHER", "SurvivalQuery", "SurvivalResult", "analyze", "kaplan_meier", "log_rank",
@@ -84,6 +84,7 @@ class SurvivalResult:
     n_overlapping: int
 
 
+@one_state
 def analyze(workspace: Workspace, query: SurvivalQuery) -> SurvivalResult:
     """Follow the users of a period.
 

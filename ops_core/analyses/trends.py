@@ -26,7 +26,7 @@ from ops_core.errors import QueryError
 from ops_core.model.alignment import year_before
 from ops_core.model.period import Period
 from ops_core.model.time import DAY_US, TimeRules
-from ops_core.workspace import Workspace
+from ops_core.workspace import Workspace, one_state
 
 __all__ = [
     "EVERYTHING", "MEASURES", "MISSING", "OTHER", "Period", "Series", "Target", "TrendsQuery", "TrendsResult",
@@ -60,6 +60,7 @@ class TrendsResult:
     outlook: Outlook | None
 
 
+@one_state
 def analyze(workspace: Workspace, query: TrendsQuery) -> TrendsResult:
     """Count, compare, judge.
 

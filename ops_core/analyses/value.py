@@ -24,7 +24,7 @@ from ops_core.engine.activity import ActivitySpec
 from ops_core.engine.purchases import UserDays
 from ops_core.engine.trends import EVERYTHING, MISSING, OTHER
 from ops_core.errors import QueryError
-from ops_core.workspace import Workspace
+from ops_core.workspace import Workspace, one_state
 
 __all__ = ["EVERYTHING", "MISSING", "OTHER", "ValueQuery", "ValueResult", "analyze", "spend_channels"]
 
@@ -65,6 +65,7 @@ class ValueResult:
         return bool(len(self.channels)) and bool(self.channels["spend"].notna().any())
 
 
+@one_state
 def analyze(workspace: Workspace, query: ValueQuery) -> ValueResult:
     """Value at fixed ages, rates per bucket, and costs where spend is known.
 

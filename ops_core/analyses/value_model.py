@@ -24,7 +24,7 @@ from ops_core.engine.purchases import UserDays
 from ops_core.engine.trends import MISSING, OTHER
 from ops_core.errors import QueryError
 from ops_core.model.segment import Segment
-from ops_core.workspace import Workspace
+from ops_core.workspace import Workspace, one_state
 
 WEEK_DAYS = 7
 WORST_TOTAL_ERROR = 0.25  # of the purchases in the hold-out weeks
@@ -127,6 +127,7 @@ class ValueModelResult:
         return selection.user_ids(workspace.store, keys)
 
 
+@one_state
 def analyze(workspace: Workspace, query: ValueModelQuery = ValueModelQuery()) -> ValueModelResult:
     """Fit, check, predict.
 

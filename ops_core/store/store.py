@@ -18,6 +18,7 @@ import duckdb
 from ops_core.errors import QueryError, StoreError, nearest
 from ops_core.model.time import TimeRules
 from ops_core.store.schema import MIGRATIONS, SCHEMA_VERSION, Column
+from ops_core.store.turns import Turns
 
 MEMORY_PATH = ":memory:"
 
@@ -35,6 +36,7 @@ class Store:
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: str, staging: Path) -> None:
         self._connection = connection
         self._write_lock = threading.RLock()
+        self._turns = Turns()
         self._settings: tuple[int, dict[str, str]] = (-1, {})  # as read after so many writes
         self._n_writes = 0
         self.path = path
@@ -159,13 +161,18 @@ class Store:
             try:
                 yield cursor
                 cursor.execute("UPDATE meta SET data_version = data_version + 1")
-                cursor.execute("COMMIT")
+                with self._turns.committing():
+                    cursor.execute("COMMIT")
+                    self._n_writes += 1
             except BaseException:
                 with contextlib.suppress(duckdb.Error):
                     cursor.execute("ROLLBACK")
-                raise
-            finally:
                 self._n_writes += 1
+                raise
+
+    def reading(self) -> contextlib.AbstractContextManager[None]:
+        """A block whose queries all see one state of the data, whatever is imported meanwhile."""
+        return self._turns.reading()
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the file."""
