@@ -163,7 +163,7 @@ def _rated(role: str, name: str) -> tuple[float, str] | None:
             return 0.7 - 0.02 * position, "part_of_name"
     weak = {"user_id": WEAK_USER, "event": WEAK_EVENT}.get(role, ())
     if name in weak:
-        return 0.4 - 0.02 * weak.index(name), "weak_name"
+        return 0.4 - 0.004 * weak.index(name), "weak_name"
     return None
 
 
