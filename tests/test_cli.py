@@ -126,6 +126,33 @@ def test_backup_and_restore(rows: Path, home: Path, tmp_path: Path, capsys: pyte
     assert len(workspace_names()) == 2
 
 
+def test_a_backup_goes_back_under_the_name_of_its_workspace(
+    rows: Path, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    opsdeck("load", rows)
+    assert opsdeck("backup") == 0
+    assert opsdeck("backup", tmp_path) == 0
+    (in_own_folder,) = (home / "backups").glob("*.duckdb")
+    (in_given_folder,) = tmp_path.glob("shop-*.duckdb")
+    for backup in (in_own_folder, in_given_folder):
+        assert opsdeck("restore", backup) == 1
+        assert "add --replace" in capsys.readouterr().err
+        (home / "shop.duckdb").unlink()
+        assert opsdeck("restore", backup) == 0
+        assert "The workspace shop is restored." in capsys.readouterr().out
+        assert n_events(home / "shop.duckdb") == 4
+
+
+def test_rows_set_aside_are_told_without_empty_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    torn = tmp_path / "torn.csv"
+    torn.write_text(ROWS + ',view,2026-01-02 12:00:00,\nd,"view,2026-01-02 12:00:00,1\n', encoding="utf-8")
+    assert opsdeck("load", torn) == 0
+    printed = capsys.readouterr().out
+    assert "  line 7, user_id is empty: The row does not say which user it belongs to." in printed
+    assert "None" not in printed
+    assert "nan" not in printed
+
+
 def test_a_backup_is_never_overwritten(rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     opsdeck("load", rows)
     target = tmp_path / "safe.duckdb"

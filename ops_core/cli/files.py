@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import pandas as pd
 
 from ops_core.cli.places import made, newest, path_of, workspace_option
 from ops_core.intake.convert import convert
@@ -117,8 +118,14 @@ def tell(report: IntakeReport, t: Translator) -> None:
     for sentence in report.sentences(t):
         click.echo(f"  {sentence}")
     for row in report.quarantined_in(t).head(_SHOWN_REJECTS).itertuples(index=False):
-        place = {"line": row.line, "column": row.column, "value": row.value}
-        click.echo("  " + t("cli.load.reject", **place, reason=row.reason, remedy=row.remedy))
+        why = {"line": row.line, "reason": row.reason, "remedy": row.remedy}
+        if pd.isna(row.column):
+            said = t("cli.load.reject_row", **why)
+        elif pd.isna(row.value):
+            said = t("cli.load.reject_empty", **why, column=row.column)
+        else:
+            said = t("cli.load.reject", **why, column=row.column, value=row.value)
+        click.echo(f"  {said}")
     if report.rows_quarantined > _SHOWN_REJECTS:
         click.echo("  " + t("cli.load.more", rows=t.number(report.rows_quarantined - _SHOWN_REJECTS)))
 

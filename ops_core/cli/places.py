@@ -11,9 +11,9 @@ from ops_core.locale import Translator
 from ops_core.places import DEMOS, ENDING, workspace_names, workspace_path
 
 
-def workspace_option(t: Translator) -> click.Option:
+def workspace_option(t: Translator, help_key: str = "cli.help.workspace") -> click.Option:
     """The option that names the workspace."""
-    return click.Option(["-w", "--workspace", "name"], envvar="OPSDECK_WORKSPACE", help=t("cli.help.workspace"))
+    return click.Option(["-w", "--workspace", "name"], envvar="OPSDECK_WORKSPACE", help=t(help_key))
 
 
 def path_of(name: str) -> Path:

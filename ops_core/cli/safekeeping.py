@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import click
@@ -13,6 +14,9 @@ from ops_core.locale import Translator
 from ops_core.places import ENDING
 from ops_core.store.backup import restore
 from ops_core.workspace import Workspace
+
+# What `backup` adds to a workspace's name.
+_STAMP = re.compile(r"-\d{8}(-\d{6}){1,2}$")
 
 
 def undo_command(t: Translator) -> click.Command:
@@ -71,7 +75,7 @@ def restore_command(t: Translator) -> click.Command:
     """Make a workspace from a backup; what was there is kept under another name."""
 
     def run(source: str, name: str | None, replace: bool) -> int:
-        path = path_of(name or Path(source).stem)
+        path = path_of(name or _STAMP.sub("", Path(source).stem))
         if path.exists() and not replace:
             raise StoreError("restore_would_replace", name=path.stem)
         aside = restore(source, path)
@@ -86,7 +90,7 @@ def restore_command(t: Translator) -> click.Command:
         help=t("cli.help.restore"),
         params=[
             click.Argument(["source"]),
-            workspace_option(t),
+            workspace_option(t, "cli.help.restored"),
             click.Option(["--replace"], is_flag=True, help=t("cli.help.replace")),
         ],
     )
