@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from ops_core.charts.palette import DARK, LIGHT, Palette, contrast, faded, text_on
+from ops_core.charts.sheet import Sheet
 
 __all__ = [
     "CONFIG", "DARK", "FONT", "LIGHT", "MARKERS", "STATIC_CONFIG", "Palette", "Sheet", "band", "contrast", "end_label",
@@ -26,47 +27,6 @@ MINI, SMALL, MAIN = 52, 260, 360  # usual heights in pixels
 
 CONFIG = {"displayModeBar": False, "displaylogo": False, "modeBarButtonsToRemove": ["sendChartToCloud"]}
 STATIC_CONFIG = {"staticPlot": True, "displayModeBar": False, "displaylogo": False}
-
-
-class Sheet(go.Figure):
-    """A figure that takes the house layout, axes, notes and shapes as given.
-
-    Plotly checks every setting, and all earlier notes again at each new one: twenty notes cost 100 ms. A test checks
-    the settings instead, once.
-    """
-
-    def add_annotation(self, **settings: object) -> Sheet:
-        """Add a note; settings as in `go.layout.Annotation`."""
-        return self._put("annotations", settings)
-
-    def add_shape(self, **settings: object) -> Sheet:
-        """Add a shape; settings as in `go.layout.Shape`."""
-        return self._put("shapes", settings)
-
-    def update_xaxes(self, **settings: object) -> Sheet:
-        """Change the x axis; settings as in `go.layout.XAxis`."""
-        return self._merge("xaxis", settings)
-
-    def update_yaxes(self, **settings: object) -> Sheet:
-        """Change the y axis; settings as in `go.layout.YAxis`."""
-        return self._merge("yaxis", settings)
-
-    def with_layout(self, settings: dict[str, object]) -> Sheet:
-        """Take settings of the layout; later ones of the same name replace them."""
-        self._layout.update(settings)
-        return self
-
-    def _merge(self, axis: str, settings: dict[str, object]) -> Sheet:
-        current = self._layout.setdefault(axis, {})
-        for name, value in _nested(settings).items():
-            both = isinstance(value, dict) and isinstance(current.get(name), dict)
-            current[name] = {**current[name], **value} if both else value
-        return self
-
-    def _put(self, kind: str, settings: dict[str, object]) -> Sheet:
-        self._layout.setdefault(kind, []).append(_nested(settings))
-        self._layout_obj._compound_array_props[kind] = None  # noqa: SLF001  (read anew when someone asks for them)
-        return self
 
 
 def figure(
@@ -176,13 +136,11 @@ def whisker(
     fig: go.Figure, palette: Palette, y: float, low: float, high: float, *, half: float = 0.08, color: str | None = None
 ) -> None:
     """An interval on the end of a horizontal bar: a thin ⊢⊣ over a halo of the background."""
-    ink = color or palette.ink
+    # Each colour is one path: the browser draws each shape anew at every click.
     strokes = ((low, y, high, y), (low, y - half, low, y + half), (high, y - half, high, y + half))
-    for stroke_color, width in ((palette.bg, 4), (ink, 1.4)):
-        for x0, y0, x1, y1 in strokes:
-            fig.add_shape(
-                type="line", x0=x0, x1=x1, y0=y0, y1=y1, line={"color": stroke_color, "width": width}, layer="above"
-            )
+    path = " ".join(f"M{x0},{y0}L{x1},{y1}" for x0, y0, x1, y1 in strokes)
+    for stroke_color, width in ((palette.bg, 4), (color or palette.ink, 1.4)):
+        fig.add_shape(type="path", path=path, line={"color": stroke_color, "width": width}, layer="above")
 
 
 def interval(
@@ -282,19 +240,6 @@ def frame_cell(fig: go.Figure, palette: Palette, x: float, y: float) -> None:
         type="rect", x0=x - 0.5, x1=x + 0.5, y0=y - 0.5, y1=y + 0.5, line={"color": palette.ink, "width": 2},
         layer="above",
     )  # fmt: skip
-
-
-def _nested(settings: dict[str, object]) -> dict[str, object]:
-    """`font_color="#000"` as `{"font": {"color": "#000"}}`, the way plotly reads it."""
-    nested: dict[str, object] = {}
-    for name, value in settings.items():
-        first, _, rest = name.partition("_")
-        if rest:
-            inner = nested.setdefault(first, {})
-            inner.update(_nested({rest: value}))
-        else:
-            nested[name] = {**nested[name], **value} if isinstance(nested.get(name), dict) else value
-    return nested
 
 
 def _plain(text: str) -> str:

@@ -35,7 +35,7 @@ def test_every_setting_is_one_that_plotly_knows(palette: Palette):
     fig = everything(palette)
     again = go.Figure(fig.to_dict())  # checks each name and value, which the fast path does not
     assert len(again.layout.annotations) == len(fig.layout.annotations) == 7
-    assert len(again.layout.shapes) == len(fig.layout.shapes) == 9
+    assert len(again.layout.shapes) == len(fig.layout.shapes) == 5
     assert again.to_dict() == fig.to_dict()
 
 
