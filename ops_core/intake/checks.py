@@ -94,8 +94,9 @@ def stranger_notes(cursor: duckdb.DuckDBPyConnection, kind: str) -> list[Note]:
     if kind not in ("events", "orders"):
         return []
     query = """
+        WITH told AS (SELECT user_key FROM user_records JOIN batches USING (batch_id) WHERE kind = 'users')
         SELECT count(*) FROM incoming_keys JOIN user_keys USING (user_id)
-        WHERE EXISTS (FROM user_records) AND user_key NOT IN (SELECT user_key FROM user_records)
+        WHERE EXISTS (FROM told) AND user_key NOT IN (SELECT user_key FROM told)
     """
     n = cursor.execute(query).fetchone()[0]
     return [info("users_unknown", n=n)] if n else []

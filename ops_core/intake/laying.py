@@ -16,6 +16,7 @@ from ops_core.intake.notes import Note, info
 from ops_core.intake.proof import Field, Typed
 from ops_core.intake.roles import Guess
 from ops_core.intake.spend import SpendLayer
+from ops_core.intake.traits import keep_traits
 from ops_core.model.time import TimeRules
 from ops_core.store import layout
 from ops_core.store.schema import PROPERTY_TYPES, Column, quote, quoted_list
@@ -49,7 +50,7 @@ class EventLayer:
         layout.append_events(cursor, batch_id, self._columns)
         n = cursor.execute("SELECT count(*) FROM events WHERE batch_id = $batch", {"batch": batch_id}).fetchone()[0]
         cursor.execute("DROP VIEW incoming_events")
-        return n, bounds, ()
+        return n, bounds, keep_traits(cursor, batch_id, self._columns)
 
 
 class OrderLayer:
@@ -132,7 +133,8 @@ class OrderLayer:
         layout.append_events(cursor, batch_id, self._columns)
         if self._has_order:
             self._notes.append(info("orders_made", n=n))
-        return n, bounds, tuple(self._notes)
+        traits = keep_traits(cursor, batch_id, [column for column in self._columns if column.name != "order_id"])
+        return n, bounds, (*self._notes, *traits)
 
 
 class UserLayer:
