@@ -65,6 +65,7 @@ class Workspace:
         source_time_zone: str | None = None,
         as_of: dt.datetime | dt.date | str | None = None,
         *,
+        date_order: str | None = None,
         options: LoadOptions | None = None,
         watch: Watch | None = None,
     ) -> IntakeReport:
@@ -73,14 +74,15 @@ class Workspace:
         `kind`: events, orders, users, units, assignments, or `auto`. `mapping`: role → column, e.g. `{"user_id":
         "uid"}`; `"=text"` sets a constant, `None` leaves a role empty; roles not named are guessed.
         `source_time_zone`: where times without an offset were written (default: the reporting zone). `as_of`: the
-        instant up to which the data is complete, in the reporting zone. Further wishes stand in `options` (then the
-        first four are taken from there); `watch` hears of the progress and can stop the import.
+        instant up to which the data is complete, in the reporting zone. `date_order`: `day_first` or `month_first`
+        where the file cannot tell. Further wishes stand in `options` (then all of these are taken from there); `watch`
+        hears of the progress and can stop the import.
 
         Raises:
             IntakeError: the file cannot be taken; the workspace is as it was.
         """
         if options is None:
-            options = LoadOptions(kind, mapping, source_time_zone, as_of)
+            options = LoadOptions(kind, mapping, source_time_zone, as_of, date_order)
         return load(self.store, path_or_frame, options, watch or Watch())
 
     def batches(self, undone: bool = False) -> pd.DataFrame:

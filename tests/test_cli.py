@@ -86,6 +86,21 @@ def test_a_date_that_is_none(rows: Path, capsys: pytest.CaptureFixture[str]):
     assert "'soon'" in capsys.readouterr().err
 
 
+def test_a_date_that_reads_two_ways_is_asked_for_and_can_be_told(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+):
+    slashes = tmp_path / "slashes.csv"
+    slashes.write_text("user_id,event,date\na,view,03/04/2026\nb,view,05/06/2026\n", encoding="utf-8")
+    assert opsdeck("load", slashes) == 1
+    assert "Say which: date_order day_first or month_first." in capsys.readouterr().err
+    assert opsdeck("load", slashes, "--date-order", "day_first") == 0
+    with Workspace.open(home / "slashes.duckdb") as workspace:
+        assert str(workspace.event_names()["first_at"].iloc[0]) == "2026-04-03 00:00:00"
+    with Workspace.memory() as workspace:
+        workspace.load(slashes, date_order="month_first")
+        assert str(workspace.event_names()["first_at"].iloc[0]) == "2026-03-04 00:00:00"
+
+
 def test_a_file_that_cannot_be_taken_is_one_sentence(tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]):
     empty = tmp_path / "empty.csv"
     empty.write_text("", encoding="utf-8")

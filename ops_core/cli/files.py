@@ -10,7 +10,7 @@ import pandas as pd
 from ops_core.cli.places import made, newest, path_of, workspace_option
 from ops_core.intake.convert import convert
 from ops_core.intake.folder import Outcome, load_files, table_files
-from ops_core.intake.load import LoadOptions
+from ops_core.intake.load import DATE_ORDERS, LoadOptions
 from ops_core.intake.report import IntakeReport
 from ops_core.intake.roles import KINDS
 from ops_core.locale import Translator
@@ -30,11 +30,12 @@ def load_command(t: Translator) -> click.Command:
         time_zone: str,
         source_time_zone: str | None,
         as_of: str | None,
+        date_order: str | None,
     ) -> int:
         found = table_files(files)
         path = path_of(name) if name else newest() or workspace_path(Path(files[0]).stem)
         is_new = not path.exists()
-        options = LoadOptions(kind, None, source_time_zone, as_of)
+        options = LoadOptions(kind, None, source_time_zone, as_of, date_order)
         loaded, refusals = 0, []
         with Workspace.open(made(path), time_zone=time_zone) as workspace:
             click.echo(t("cli.load.into", name=path.stem, zone=workspace.rules.zone))
@@ -63,6 +64,7 @@ def load_command(t: Translator) -> click.Command:
             click.Option(["--time-zone"], default="UTC", help=t("cli.help.time_zone")),
             click.Option(["--source-time-zone"], help=t("cli.help.source_time_zone")),
             click.Option(["--as-of"], help=t("cli.help.as_of")),
+            click.Option(["--date-order"], type=click.Choice(DATE_ORDERS), help=t("cli.help.date_order")),
         ],
     )
 

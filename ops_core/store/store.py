@@ -254,10 +254,13 @@ class Store:
         """Codes of event names, in their order.
 
         Raises:
-            QueryError: a name that no event has, with the nearest names.
+            QueryError: a name that no event has, with the nearest names; or there is no event at all.
         """
         with self.cursor() as cursor:
             known = dict(cursor.execute("SELECT name, event_code FROM event_names").fetchall())
+        names = list(names)
+        if names and not known:
+            raise QueryError("no_data_yet")
         codes = []
         for name in names:
             if name not in known:

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from ops_core import Workspace
-from ops_core.errors import StoreError
+from ops_core.errors import QueryError, StoreError
 from ops_core.store import Store
 
 
@@ -91,3 +91,8 @@ def test_a_damaged_file_whose_name_speaks_of_locks_is_damaged_not_in_use(tmp_pat
     (tmp_path / "clock.duckdb").write_text("not a database at all, but long enough to be read as one" * 100)
     with pytest.raises(StoreError, match="damaged or not a workspace"):
         Workspace.open(tmp_path / "clock.duckdb")
+
+
+def test_an_event_asked_of_an_empty_workspace_is_answered_with_what_to_do():
+    with Workspace.memory() as workspace, pytest.raises(QueryError, match=r"no events yet\. Load a file"):
+        workspace.store.event_codes(["pay"])
