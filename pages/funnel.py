@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ui
-from ops_core.analyses import funnel
 from ops_core.charts import funnel_words as words
 from ui import funnel_controls as controls
 from ui import funnel_panels as panels
@@ -20,8 +19,7 @@ def render() -> None:
         ui.note(t("funnel.need_two"))
         return
     result = controls.answer(view, asked.query)
-    reference = controls.answer(view, asked.reference) if asked.reference else None
-    comparison = funnel.compare(result, reference) if reference is not None and reference.n_entered else None
+    comparison = controls.compared(view, asked, result)
     ui.answer(
         ui.plain(words.headline(result, t, comparison, asked.against)),
         ui.plain(words.paragraph(result, t, view.period_name, comparison, asked.against)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import pandas as pd
 import streamlit as st
@@ -13,12 +14,12 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def buttons(frame: pd.DataFrame, name: str, t: Translator) -> None:
+def buttons(frame: Callable[[], pd.DataFrame], name: str, t: Translator) -> None:
     """Download buttons for CSV and Excel. `name` is the file's name without ending and the buttons' key."""
     with st.container(horizontal=True, gap="xsmall"):
         st.download_button(
             t("shell.download_csv"),
-            data=lambda: csv_bytes(frame),
+            data=lambda: csv_bytes(frame()),
             file_name=f"{name}.csv",
             mime="text/csv",
             key=f"{name}.csv",
@@ -27,7 +28,7 @@ def buttons(frame: pd.DataFrame, name: str, t: Translator) -> None:
         )
         st.download_button(
             t("shell.download_xlsx"),
-            data=lambda: xlsx_bytes(frame, name),
+            data=lambda: xlsx_bytes(frame(), name),
             file_name=f"{name}.xlsx",
             mime=_XLSX,
             key=f"{name}.xlsx",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import pandas as pd
 import streamlit as st
 
 from ops_core.analyses import funnel, funnel_suggest
-from ops_core.analyses.funnel import Exclusion, FunnelQuery, FunnelResult, Step
+from ops_core.analyses.funnel import Exclusion, FunnelComparison, FunnelQuery, FunnelResult, Step
 from ops_core.charts.funnel_words import window_text
 from ops_core.locale import Translator
 from ops_core.model.segment import Segment
@@ -69,6 +70,15 @@ def answer(view: View, query: FunnelQuery) -> FunnelResult:
     return cached(funnel.analyze, view.workspace, query)
 
 
+def compared(view: View, asked: Asked, result: FunnelResult) -> FunnelComparison | None:
+    """The result against its reference, from the cache; `None` when there is none or nobody entered it."""
+    reference = answer(view, asked.reference) if asked.reference else None
+    if reference is None or not reference.n_entered:
+        return None
+    told = repr((asked.query, asked.reference))
+    return remembered(lambda _: funnel.compare(result, reference), view.workspace, detail=told)
+
+
 def _asked(view: View, query: FunnelQuery, against: Segment | str | None, by: str) -> Asked:
     t = view.t
     if isinstance(against, Segment):
@@ -123,10 +133,14 @@ def _properties(view: View) -> dict[str, str]:
     """Properties with a readable number of values: code → label."""
     found = {}
     for scope, prefix in (("user", "user."), ("event", "")):
-        known = remembered(lambda workspace, one=scope: workspace.properties(one), view.workspace, detail=scope)
+        known = _known(view, scope)
         fits = known[(known["n_distinct"] > 1) & (known["n_distinct"] <= _MOST_VALUES)]
         found |= {prefix + name: view.t(f"funnel.of_{scope}", name=name) for name in fits["name"]}
     return found
+
+
+def _known(view: View, scope: str) -> pd.DataFrame:
+    return remembered(lambda workspace: workspace.properties(scope), view.workspace, detail=scope)
 
 
 def _against_segment(view: View) -> Segment | str | None:
@@ -159,7 +173,7 @@ def _more(view: View, events: list[str], n_steps: int, order: str, by: str) -> d
             "funnel_optional", numbers, label=t("funnel.optional_steps"), placeholder=t("funnel.optional_none")
         )
         found["optional"] = tuple(int(number) for number in picked)
-    held = view.workspace.properties("event")["name"].tolist()
+    held = _known(view, "event")["name"].tolist()
     held_options = {_NOTHING: t("funnel.hold_none")} | {name: name for name in held}
     held_by = pick("funnel_hold", held_options, label=t("funnel.hold"), style="select")
     found["hold_constant"] = None if held_by == _NOTHING else held_by

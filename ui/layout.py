@@ -115,7 +115,7 @@ def _actions(title: str, frame: pd.DataFrame, name: str, columns: Sequence[Colum
     with st.popover(t("shell.actions"), type="tertiary", key=f"{name}.actions"):
         if st.button(t("shell.show_table"), icon=":material/table:", key=f"{name}.table"):
             _table_dialog(title, frame, name, columns)
-        downloads.buttons(_labelled(frame, columns), name, t)
+        downloads.buttons(lambda: _labelled(frame, columns), name, t)
 
 
 def _table_dialog(title: str, frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> None:

@@ -62,7 +62,8 @@ def table(
     if len(frame) > _MOST_ROWS:
         st.markdown(small(t("shell.first_rows", shown=t.number(_MOST_ROWS), total=t.number(len(frame)))))
     if files:
-        downloads.buttons(frame[list(shown.columns)].rename(columns={c.name: c.label for c in columns}), name, t)
+        labels = {column.name: column.label for column in columns}
+        downloads.buttons(lambda: frame[list(labels)].rename(columns=labels), name, t)
 
 
 def _config(column: Column) -> object:
