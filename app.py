@@ -55,19 +55,22 @@ def main(start: str = "") -> None:
     page = st.navigation([front, *pages.values()], position="hidden")
     shown = first if page is front else next(name for name, known in pages.items() if known is page)
     links.register(pages)
-    address.enter(shown)
+    menu = {group: [room.address for room in its] for group, its in CONTENTS.items()}
+    arrived = address.enter(shown)
+    if arrived:
+        links.menu(menu, t)
     screen = None
     with failures.boundary(t):
         screen = shell.bar(t)
-    links.menu({group: [room.address for room in its] for group, its in CONTENTS.items()}, t)
-    if screen is None:
-        return
-    current.show(screen)
-    with failures.boundary(t):
-        if rooms[shown].needs_events and not isinstance(screen, current.View):
-            empty.unavailable("events", "orders")
-        else:
-            page.run()
+    if screen is not None:
+        current.show(screen)
+        with failures.boundary(t):
+            if rooms[shown].needs_events and not isinstance(screen, current.View):
+                empty.unavailable("events", "orders")
+            else:
+                page.run()
+    if not arrived:  # its links carry the view; where the menu stands already, the charts go first
+        links.menu(menu, t)
 
 
 if __name__ == "__main__":

@@ -34,9 +34,11 @@ class _Memory:
     asked: dict[str, dict[str, Texts]] = field(default_factory=dict)  # page → its own parameters
 
 
-def enter(page: str) -> None:
-    """Tell which page is shown; app.py calls it once per run."""
-    _memory().page = page
+def enter(page: str) -> bool:
+    """Tell which page is shown, app.py calls it once per run; whether it is another one than in the run before."""
+    memory = _memory()
+    before, memory.page = memory.page, page
+    return page != before
 
 
 def page() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from ops_core.analyses.trend_query import FORMULAS, MEASURES, Series, Target, TrendsQuery
 from ops_core.analyses.trends import TrendsResult
@@ -161,15 +162,17 @@ def _running(view: View, grain: str) -> Period:
 def _properties(view: View) -> dict[str, str]:
     found = {_NONE: view.t("trends.breakdown_none")}
     for scope, prefix in (("user", "user."), ("event", "")):
-        frame = (
-            view.workspace.properties(scope) if scope == "event" else remembered(Workspace.properties, view.workspace)
-        )
+        frame = _known(view, scope)
         names = frame.loc[frame["n_distinct"].between(2, _MOST_VALUES), "name"]
         found |= {prefix + name: name for name in names}
     return found
 
 
 def _numbers(view: View) -> dict[str, str]:
-    frame = view.workspace.properties("event")
+    frame = _known(view, "event")
     names = frame.loc[frame["type"] == "number", "name"]
     return {"value": view.t("trends.amount")} | {name: name for name in names}
+
+
+def _known(view: View, scope: str) -> pd.DataFrame:
+    return remembered(lambda workspace: workspace.properties(scope), view.workspace, detail=scope)
