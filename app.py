@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages import _import, batches, campaigns, funnel, lifecycle, overview, retention, segments, trends, value
+from pages import _import, batches, campaigns, funnel, lifecycle, overview, retention, segments, settings, trends, value
 from ui import address, current, empty, failures, links, shell
 
 
@@ -39,6 +39,7 @@ CONTENTS = {
     "data": (
         Room("import", _import.render, needs_events=False),
         Room("batches", batches.render, needs_events=False),
+        Room("settings", settings.render, needs_events=False),
     ),
 }
 

@@ -17,6 +17,7 @@ from ops_core.model.period import Period
 from ops_core.model.segment import Segment
 from ops_core.model.time import TimeRules
 from ops_core.store import Store, backup, batches, catalog, saved
+from ops_core.store.reporting import Reporting, reporting, set_reporting
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -170,6 +171,21 @@ class Workspace:
             QueryError: no such property.
         """
         return catalog.property_values(self.store, prop, limit)
+
+    # How it reports --------------------------------------------------------------------------------------------
+
+    @property
+    def reporting(self) -> Reporting:
+        """Zone, first day of the week, currency and passive events."""
+        return reporting(self.store)
+
+    def set_reporting(self, wanted: Reporting) -> None:
+        """Report like this from now on.
+
+        Raises:
+            QueryError: a passive event that no event is called.
+        """
+        set_reporting(self.store, wanted)
 
     # Segments --------------------------------------------------------------------------------------------------
 

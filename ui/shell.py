@@ -47,6 +47,7 @@ def bar(t: Translator) -> Screen:
     try:
         # Opened below the row, where the first visit reads for some seconds that the demo is being built.
         workspace = session.open_workspace(_workspace_name(t), t)
+        t = t.with_currency(session.remembered(_currency, workspace))
         with row:
             _workspace_control(t)
             shown = Screen(workspace=workspace, t=t, palette=_palette())
@@ -211,6 +212,10 @@ def _health(workspace: Workspace, t: Translator) -> None:
             st.markdown(small(t("shell.as_of", moment=t.datetime(workspace.as_of), zone=zone)), width="content")
         if session.is_demo(Path(workspace.path).stem) and address.page() != "import":
             links.link("import", t("shell.drop_own_file"), icon=":material/upload_file:")
+
+
+def _currency(workspace: Workspace) -> str:
+    return workspace.reporting.currency
 
 
 def _has_events(workspace: Workspace) -> bool:

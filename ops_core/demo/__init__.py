@@ -21,7 +21,7 @@ from ops_core.demo.spend import costs
 from ops_core.demo.truths import CATEGORIES, CHANNELS, CITIES, EVENTS, PASSIVE_EVENTS, PLATFORMS, TIERS, TRUTHS, Truths
 from ops_core.intake.load import LoadOptions
 from ops_core.locale import Translator, translator
-from ops_core.store.event_marks import mark_passive
+from ops_core.store.reporting import mark_passive
 from ops_core.workspace import Workspace
 
 __all__ = ["TRUTHS", "DemoFrames", "Truths", "frames", "load", "word"]
