@@ -29,6 +29,13 @@ def head_text(path: Path, size: int = 1 << 20) -> str:
     return block.decode("utf-8", "replace").removeprefix("\ufeff")
 
 
+def has_long_lines(path: Path, size: int = 1 << 20) -> bool:
+    """Whether the beginning of a file has next to no line ends."""
+    with path.open("rb") as file:
+        block = file.read(size)
+    return len(block) == size and max(block.count(b"\n"), block.count(b"\r")) < _FEWEST_LINES
+
+
 def unfinished_line(path: Path, line_end: str) -> int | None:
     """The number of the last line when it has no line end (an upload may have been cut off there)."""
     with path.open("rb") as file:

@@ -16,8 +16,9 @@ import pandas as pd
 from ops_core.errors import IntakeError
 from ops_core.intake.container import TABLE_ENDINGS
 from ops_core.intake.files import file_hash
-from ops_core.intake.load import LoadOptions, Watch, load
+from ops_core.intake.load import LoadOptions, load
 from ops_core.intake.report import IntakeReport
+from ops_core.intake.watch import Watch
 from ops_core.locale import LANGUAGES, translator
 from ops_core.store import Store, compaction, saved
 

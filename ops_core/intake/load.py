@@ -6,7 +6,7 @@ source (text rows) → roles.guess → proof.lay_out (table `typed`) → account
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def load(store: Store, given: str | Path | pd.DataFrame, options: LoadOptions, w
     if options.date_order not in (None, *DATE_ORDERS):
         raise IntakeError("unknown_date_order", value=options.date_order, allowed=list(DATE_ORDERS))
     watch.step("reading", 0.0)
-    with opened(store, given, options) as source:
+    with opened(store, given, options, lambda: watch.step("reading", 0.0)) as source:
         sample = source.sample(SAMPLE_ROWS).drop(columns="line")
         guess, notes = understood(store, source, sample, options)
         if len(guess.properties) > MAX_PROPERTIES:
@@ -88,12 +88,14 @@ def understood(
     return roles.guess(source.columns, sample, kind, mapping), (info("mapping_remembered", batch=batch_id),)
 
 
-def opened(store: Store, given: str | Path | pd.DataFrame, options: LoadOptions) -> Source:
-    """The source behind a path or a frame, readable by the store."""
+def opened(
+    store: Store, given: str | Path | pd.DataFrame, options: LoadOptions, pulse: Callable[[], None] | None = None
+) -> Source:
+    """The source behind a path or a frame, readable by the store; see `open_source` for `pulse`."""
     of_source = replace(options.source, staging=store.staging)
     if isinstance(given, pd.DataFrame):
         return frame_source(given, options.name or "table", options=of_source)
-    return open_source(given, options=of_source)
+    return open_source(given, options=of_source, pulse=pulse)
 
 
 @dataclass(frozen=True)

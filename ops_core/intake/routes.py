@@ -10,32 +10,34 @@ from pathlib import Path
 import pandas as pd
 
 from ops_core.errors import IntakeError
+from ops_core.intake import apart
 from ops_core.intake import dialect as dialects
 from ops_core.intake import encoding as encodings
 from ops_core.intake.container import Container, open_container
 from ops_core.intake.dialect import Choice, Dialect
 from ops_core.intake.encoding import Encoding
 from ops_core.intake.excel import open_workbook
-from ops_core.intake.fastpath import CleanFile, check, scan
-from ops_core.intake.files import file_hash, head_text, linked, unfinished_line
+from ops_core.intake.fastpath import CleanFile, Scan, check, scan
+from ops_core.intake.files import file_hash, has_long_lines, head_text, linked, unfinished_line
 from ops_core.intake.jsonlines import read_json_lines
 from ops_core.intake.layout import Layout, find_layout
 from ops_core.intake.notes import Note, info, warning
 from ops_core.intake.pieces import PieceWriter
 from ops_core.intake.reader import Account, TableReader, account_notes
 from ops_core.intake.shapes import is_total
-from ops_core.intake.source import Backing, Source, SourceOptions
+from ops_core.intake.source import Backing, Source, SourceOptions, TemporaryFolder
 from ops_core.intake.tokenize import Lines, Record, Tokenizer
 from ops_core.intake.typed import open_typed, write_frame
 
 # Below this size the general route takes a moment only and sees more (totals, second tables, repeated headings).
 _FAST_FROM_BYTES = 8_000_000
+_APART_FROM_BYTES = 2_000_000
 _WIDEST = 5000
 _SURE_ENOUGH = 0.6
 Folder = tempfile.TemporaryDirectory
 
 
-def open_path(path: Path, options: SourceOptions) -> Source:
+def open_path(path: Path, options: SourceOptions, pulse: apart.Pulse | None = None) -> Source:
     """See `source.open_source`."""
     folder = Folder(prefix="intake-", dir=options.staging)
     try:
@@ -47,7 +49,7 @@ def open_path(path: Path, options: SourceOptions) -> Source:
             return _open_excel(path, found, options, folder)
         if found.kind == "json_lines":
             return _open_json(path, found, folder)
-        return _open_text(path, found, options, folder)
+        return _open_text(path, found, options, folder, pulse)
     except BaseException:
         folder.cleanup()
         raise
@@ -69,28 +71,59 @@ def open_frame(frame: pd.DataFrame, name: str, options: SourceOptions) -> Source
 # Text ----------------------------------------------------------------------------------------------------------------
 
 
-def _open_text(path: Path, found: Container, options: SourceOptions, folder: Folder[str]) -> Source:
+def _open_text(
+    path: Path, found: Container, options: SourceOptions, folder: TemporaryFolder, pulse: apart.Pulse | None
+) -> Source:
     staging = Path(folder.name)
     encoding = encodings.detect(encodings.windows(found.path), options.encoding)
     large = found.path.stat().st_size >= _FAST_FROM_BYTES
     if encoding.is_plain and not large and not scan(found.path).is_utf8:
         encoding = _second_look(found.path)
     text_path, notes = _as_utf8(found.path, encoding, staging)
-    dialect, layout, records = _understand(text_path, encoding.name, options)
-    notes = (*found.notes, *notes)
-    if large and _may_be_clean(layout, records, text_path):
-        doubtful = tuple(i for i, name in enumerate(layout.original) if layout.header_lines and not name.strip())
-        has_quotes = any(dialect.syntax.quote in record.raw for record in records)
-        clean, seen = check(text_path, dialect.syntax, (layout.width, layout.first_line - 1), doubtful, has_quotes)
+    understood = None
+    if large and not has_long_lines(text_path):
+        dialect, layout, records = _understand(text_path, encoding.name, options)
+        understood = (dialect, layout)
+        clean, seen = _proof(text_path, dialect, layout, records)
         if clean is not None:
             digest = clean.scan.sha256 if encoding.is_plain and found.path == path else file_hash(path)
-            return _fast(path, text_path, (dialect, layout, clean), (*notes, *layout.notes), digest, folder)
+            every = (*found.notes, *notes, *layout.notes)
+            return _fast(path, text_path, (dialect, layout, clean), every, digest, folder)
         if encoding.is_plain and seen is not None and not seen.is_utf8:
             text_path, notes = _as_utf8(found.path, _second_look(found.path), staging)
-            dialect, layout, records = _understand(text_path, encoding.name, options)
-            notes = (*found.notes, *notes)
-    written = _write_text(text_path, dialect, layout, options, staging)
-    return _general(path, (dialect, layout), written, (*notes, *layout.notes), folder)
+            understood = None
+    every, seconds = (*found.notes, *notes), apart.seconds_for(text_path)
+    request = apart.Request(
+        path, text_path, encoding.name, every, options, understood, folder.name, apart.MEMORY_BYTES, seconds
+    )
+    if text_path.stat().st_size < _APART_FROM_BYTES:
+        return general_text(request, folder)
+    source = apart.open_apart(request, pulse)
+    source.own(folder)
+    return source
+
+
+def general_text(request: apart.Request, folder: TemporaryFolder) -> Source:
+    """The general route: understand the text, unless that was done already, and write its rows into the folder.
+
+    Raises:
+        IntakeError: `empty`, `header_only`, `too_many_columns`, `no_row_fits`, `line_too_long`.
+    """
+    text_path, options = request.text_path, request.options
+    dialect, layout = request.understood or _understand(text_path, request.encoding, options)[:2]
+    written = _write_text(text_path, dialect, layout, options, Path(folder.name))
+    return _general(request.path, (dialect, layout), written, (*request.notes, *layout.notes), folder)
+
+
+def _proof(
+    text_path: Path, dialect: Dialect, layout: Layout, records: Sequence[Record]
+) -> tuple[CleanFile | None, Scan | None]:
+    """Whether the database may read the file as it is; see `fastpath.check`."""
+    if not _may_be_clean(layout, records, text_path):
+        return None, None
+    doubtful = tuple(i for i, name in enumerate(layout.original) if layout.header_lines and not name.strip())
+    has_quotes = any(dialect.syntax.quote in record.raw for record in records)
+    return check(text_path, dialect.syntax, (layout.width, layout.first_line - 1), doubtful, has_quotes)
 
 
 def _write_text(
@@ -187,7 +220,7 @@ def _fast(
     parts: tuple[Dialect, Layout, CleanFile],
     notes: tuple[Note, ...],
     digest: str,
-    folder: Folder[str],
+    folder: TemporaryFolder,
 ) -> Source:
     dialect, layout, clean = parts
     kept, dropped = _kept(layout, [index not in clean.blank for index in range(layout.width)])
@@ -233,7 +266,7 @@ def _general(
     parts: tuple[Dialect | None, Layout],
     written: tuple[Account, tuple[bool, ...], Path],
     notes: tuple[Note, ...],
-    folder: Folder[str],
+    folder: TemporaryFolder,
 ) -> Source:
     dialect, layout = parts
     account, filled, target = written
@@ -281,7 +314,7 @@ def _without_dropped(notes: Sequence[Note], layout: Layout, kept: Sequence[int])
     return tuple(result)
 
 
-def _open_excel(path: Path, found: Container, options: SourceOptions, folder: Folder[str]) -> Source:
+def _open_excel(path: Path, found: Container, options: SourceOptions, folder: TemporaryFolder) -> Source:
     sheet = open_workbook(found.path, Path(folder.name), options.sheet)
     records = _limited(sheet.records())
     layout = find_layout(records, options.header_rows, options.header_line)
@@ -290,7 +323,7 @@ def _open_excel(path: Path, found: Container, options: SourceOptions, folder: Fo
     return _general(path, (None, layout), written, (*found.notes, *sheet.notes, *layout.notes), folder)
 
 
-def _open_json(path: Path, found: Container, folder: Folder[str]) -> Source:
+def _open_json(path: Path, found: Container, folder: TemporaryFolder) -> Source:
     target = Path(folder.name) / "rows.parquet"
     table = read_json_lines(found.path, target)
     backing = Backing("parquet", target, tuple(range(len(table.columns))))

@@ -10,12 +10,11 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import duckdb
 import pandas as pd
@@ -64,6 +63,15 @@ class Backing:
     stored_names: tuple[str, ...] = ()
 
 
+class TemporaryFolder(Protocol):
+    """A folder of temporary files, and its removal."""
+
+    name: str
+
+    def cleanup(self) -> None:
+        """Remove it."""
+
+
 class Source:
     """Rows of source text with their line numbers. Made by `open_source` or `frame_source`; close it when done."""
 
@@ -80,7 +88,7 @@ class Source:
         rejects: tuple[Reject, ...] = (),
         skipped: tuple[Record, ...] = (),
         file_hash: str = "",
-        folder: tempfile.TemporaryDirectory[str] | None = None,
+        folder: TemporaryFolder | None = None,
     ) -> None:
         self.name = name
         self.columns = columns
@@ -126,6 +134,10 @@ class Source:
             found = connection.execute("SELECT line, COLUMNS(* EXCLUDE line)::VARCHAR FROM preview LIMIT $n", {"n": n})
             return pd.DataFrame(found.fetchall(), columns=["line", *self.columns], dtype=object)
 
+    def own(self, folder: TemporaryFolder) -> None:
+        """Take over the folder of the temporary files, to remove it when closed."""
+        self._folder = folder
+
     def close(self) -> None:
         """Remove the temporary files; staged views stop working."""
         if self._folder is not None:
@@ -161,8 +173,12 @@ class Source:
         return " ".join(("SELECT line,", cells, "FROM read_parquet(", literal(str(backing.path)), ")"))
 
 
-def open_source(path: str | Path, *, options: SourceOptions | None = None) -> Source:
+def open_source(
+    path: str | Path, *, options: SourceOptions | None = None, pulse: Callable[[], None] | None = None
+) -> Source:
     """Open any file: delimited text in any encoding, a workbook, Parquet, JSON lines, or one of these in gz or zip.
+
+    `pulse` is called now and then while a large file is parsed; what it raises stops that and is passed on.
 
     Raises:
         IntakeError: the file cannot be taken; the sentence says why and what would work. Nothing is left behind.
@@ -170,7 +186,7 @@ def open_source(path: str | Path, *, options: SourceOptions | None = None) -> So
     # The routes build sources, so they import this module: they are looked up when one is opened.
     from ops_core.intake import routes  # noqa: PLC0415
 
-    return routes.open_path(Path(path), options or SourceOptions())
+    return routes.open_path(Path(path), options or SourceOptions(), pulse)
 
 
 def frame_source(frame: pd.DataFrame, name: str = "frame", *, options: SourceOptions | None = None) -> Source:
