@@ -266,8 +266,8 @@ def _people(signs: _Signs) -> _Kind | None:
 def _list(signs: _Signs, candidates: Mapping[str, list[Role]], sample: pd.DataFrame) -> _Kind | None:
     """A plain list: names say nothing, but the first column tells its rows apart."""
     told_apart = not sample.empty and looks.repeats(sample, 0) == 0 and len(looks.present(sample.iloc[:, 0]))
-    if signs.time or signs.event or signs.amount or signs.user or not told_apart:
-        return None
+    if signs.time or signs.event or signs.amount or signs.user or signs.order or not told_apart:
+        return None  # order lines without a customer are no list of people, even where an index column counts them
     name = str(sample.columns[0])
     candidates["user_id"].append(Role("user_id", name, 0, 0.3, "tells_apart", {"name": name}))
     return "users", 0.3, "kind_list", {"user": name}

@@ -168,3 +168,13 @@ def test_refusals_leave_the_workspace_as_it_was(workspace: Workspace, frame, opt
         workspace.load(pd.DataFrame(frame), **options)
     assert rows(workspace, "SELECT (SELECT count(*) FROM batches) + (SELECT count(*) FROM events)") == [(0,)]
     assert workspace.as_of is None
+
+
+def test_order_lines_without_a_customer_are_asked_about_not_taken_for_a_list_of_people():
+    lines = pd.DataFrame(
+        {"": ["0", "1", "2"], "订单号": ["0", "0", "1"], "SKU编码": ["0", "2", "0"], "数量": ["10", "5", "3"]}
+    )
+    with Workspace.memory() as workspace:
+        with pytest.raises(IntakeError, match="cannot be told from its columns"):
+            workspace.load(lines)
+        assert workspace.batches().empty
