@@ -12,7 +12,7 @@ from ops_core.model.period import Period
 from ops_core.model.segment import Segment
 from ops_core.workspace import Workspace
 
-_SCREEN, _VIEW = "screen", "view"
+_SCREEN, _VIEW, _CHARTS = "screen", "view", "has_charts"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,7 @@ def show(screen: Screen) -> None:
     """Make a screen the one of this run; app.py's business."""
     st.session_state[_SCREEN] = screen
     st.session_state[_VIEW] = screen if isinstance(screen, View) else None
+    st.session_state[_CHARTS] = False
 
 
 def screen() -> Screen:
@@ -58,3 +59,10 @@ def screen() -> Screen:
 def view() -> View:
     """The view of this run; only pages that are registered as needing data have one."""
     return st.session_state[_VIEW]
+
+
+def first_chart() -> bool:
+    """Whether no chart was drawn in this run yet; it counts as drawn from now on."""
+    seen = st.session_state.get(_CHARTS, True)
+    st.session_state[_CHARTS] = True
+    return not seen

@@ -10,14 +10,13 @@ import streamlit as st
 from ops_core.analyses.retention import RetentionQuery, RetentionResult
 from ops_core.charts import retention as charts
 from ops_core.charts import retention_words as words
-from ops_core.charts.theme import CONFIG
 from ops_core.locale import Translator
 from ops_core.model.period import Period
 from ops_core.workspace import Workspace
 from ui.choices import pick, pick_number
 from ui.current import View
 from ui.layout import definition as definition_line
-from ui.layout import more, panel_head, wide
+from ui.layout import chart, more, panel_head, wide
 from ui.people import user_list
 from ui.session import remembered
 from ui.tables import Column
@@ -99,9 +98,9 @@ def heat_map(result: RetentionResult, asked_for: Asked, view: View) -> None:
             columns=_columns(result, t),
         )  # fmt: skip
         with wide():
-            st.plotly_chart(
-                charts.draw(result, t, view.palette), theme=None, config=CONFIG, key="retention_heat_map",
-                alt=f"{t('retention.heat_title')}. {subtitle}",
+            chart(
+                charts.draw(result, t, view.palette), f"{t('retention.heat_title')}. {subtitle}",
+                name="retention_heat_map",
             )  # fmt: skip
         if words.has_censored(result):
             definition_line(t("retention.censored_note"))
