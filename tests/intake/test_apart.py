@@ -14,8 +14,8 @@ import pytest
 
 from ops_core import IntakeError, Workspace
 from ops_core.intake import apart, routes
-from ops_core.intake.watch import Watch
 from ops_core.intake.source import open_source
+from ops_core.intake.watch import Watch
 from ops_core.locale import translator
 
 HEADING = "user_id,event,occurred_at,note\n"
