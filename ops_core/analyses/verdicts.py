@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
 from ops_core.analyses.experiment_plan import SHARE_KINDS, ExperimentQuery
-from ops_core.analyses.inference import SRM_BLOCKS
+from ops_core.analyses.inference import SRM_BLOCKS, SRM_WARNS
 from ops_core.locale import Translator, translator
 
 SHIP, STOP, KEEP_RUNNING, NOT_READABLE = CODES = ("ship", "stop", "keep_running", "not_readable")
@@ -26,7 +26,8 @@ class Verdict:
     """What to do, why, and the numbers the sentence needs.
 
     `code`: one of `CODES`. `reason`: key of the sentence. `metric`, `arm`: what the reason speaks of, empty when it is
-    the whole experiment. `kind`: the metric's kind, which says how its values are written.
+    the whole experiment. `kind`: the metric's kind, which says how its values are written. `check_split`: the split is
+    off its plan, too little to withhold the verdict and too much to act on it unexamined (SRM p in 0.001–0.01).
     """
 
     code: str
@@ -35,14 +36,16 @@ class Verdict:
     arm: str = ""
     kind: str = ""
     values: Mapping[str, float] = field(default_factory=dict)
+    check_split: bool = False
 
     def sentence(self, t: Translator) -> str:
-        """The verdict in the reader's language."""
+        """The verdict in the reader's language, with what has to be cleared up first."""
         scale = self.values.get("difference", 1.0)
         texts = {"metric": self.metric, "arm": self.arm}
         for name, value in self.values.items():
             texts[name] = _value_text(name, self.kind, value, scale, t)
-        return t(f"experiments.verdict.{self.reason}", **texts)
+        sentence = t(f"experiments.verdict.{self.reason}", **texts)
+        return t("experiments.check_split_first", verdict=sentence) if self.check_split else sentence
 
     def __str__(self) -> str:
         return self.sentence(translator("en"))
@@ -84,6 +87,11 @@ def _value_text(name: str, kind: str, value: float, scale: float, t: Translator)
 
 def decide(query: ExperimentQuery, metrics: pd.DataFrame, arms: pd.DataFrame, srm_p_value: float) -> Verdict:
     """The verdict of a whole experiment, from the tables of its result."""
+    verdict = _decide(query, metrics, arms, srm_p_value)
+    return replace(verdict, check_split=SRM_BLOCKS <= srm_p_value < SRM_WARNS)
+
+
+def _decide(query: ExperimentQuery, metrics: pd.DataFrame, arms: pd.DataFrame, srm_p_value: float) -> Verdict:
     if len(arms) < 2:
         return Verdict(NOT_READABLE, "one_arm", arm=str(arms["arm"].iloc[0]) if len(arms) else "")
     if srm_p_value < SRM_BLOCKS:

@@ -17,10 +17,7 @@ _CUPED_WORTH_SAYING = 0.05
 
 def headline(result: ExperimentResult, t: Translator) -> str:
     """The verdict, with what has to be cleared up first."""
-    sentence = result.verdict.sentence(t)
-    if SRM_BLOCKS <= result.srm_p_value < SRM_WARNS:
-        return t("experiments.check_split_first", verdict=sentence)
-    return sentence
+    return result.verdict.sentence(t)
 
 
 def paragraph(result: ExperimentResult, t: Translator, escaped: Callable[[str], str] = str) -> str:
