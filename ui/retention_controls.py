@@ -15,8 +15,8 @@ from ops_core.model.period import Period
 from ops_core.workspace import Workspace
 from ui.choices import pick, pick_number
 from ui.current import View
-from ui.layout import definition as definition_line
 from ui.layout import chart, more, panel_head, wide
+from ui.layout import definition as definition_line
 from ui.people import user_list
 from ui.session import remembered
 from ui.tables import Column
