@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import click
 
+from ops_core.cli.databases import load_table_command
 from ops_core.cli.files import convert_command, load_command
 from ops_core.cli.safekeeping import backup_command, restore_command, undo_command
 from ops_core.cli.serve import run_command
@@ -19,7 +20,16 @@ from ops_core.cli.watching import watch_command
 from ops_core.errors import OpsError
 from ops_core.locale import LANGUAGES, Translator, translator
 
-COMMANDS = (run_command, load_command, watch_command, convert_command, undo_command, backup_command, restore_command)
+COMMANDS = (
+    run_command,
+    load_command,
+    load_table_command,
+    watch_command,
+    convert_command,
+    undo_command,
+    backup_command,
+    restore_command,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
