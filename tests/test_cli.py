@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -187,6 +188,20 @@ def test_restoring_what_is_no_backup_changes_nothing(
     assert "cannot be read" in capsys.readouterr().err
     assert n_events(home / "shop.duckdb") == 4
     assert [path.name for path in home.iterdir()] == ["shop.duckdb"]
+
+
+def test_a_damaged_workspace_is_offered_its_last_good_backup(
+    rows: Path, home: Path, capsys: pytest.CaptureFixture[str]
+):
+    opsdeck("load", rows)
+    opsdeck("backup")
+    (home / "shop.duckdb").write_bytes(b"no database" * 1000)
+    capsys.readouterr()
+    assert opsdeck("undo", "-w", "shop") == 1
+    said = capsys.readouterr().err
+    assert "last good backup" in said
+    assert opsdeck(*shlex.split(said.splitlines()[-1].partition("opsdeck ")[2])) == 0
+    assert n_events(home / "shop.duckdb") == 4
 
 
 def test_an_unknown_workspace_names_the_nearest(rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

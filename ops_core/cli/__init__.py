@@ -14,7 +14,7 @@ import click
 
 from ops_core.cli.databases import load_table_command
 from ops_core.cli.files import convert_command, load_command
-from ops_core.cli.safekeeping import backup_command, restore_command, undo_command
+from ops_core.cli.safekeeping import backup_command, rescue, restore_command, undo_command
 from ops_core.cli.serve import run_command
 from ops_core.cli.watching import watch_command
 from ops_core.errors import OpsError
@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(commands(t).main(arguments, prog_name="opsdeck", standalone_mode=False) or 0)
     except OpsError as refusal:
         click.echo(refusal.sentence(t), err=True)
+        offer = rescue(refusal, t)
+        if offer:
+            click.echo(offer, err=True)
         sys.exit(1)
     except click.Abort:
         click.echo(t("cli.stopped"), err=True)

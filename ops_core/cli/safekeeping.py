@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 from ops_core.cli.places import existing, path_of, workspace_option
-from ops_core.errors import StoreError
+from ops_core.errors import OpsError, StoreError
 from ops_core.locale import Translator
 from ops_core.places import ENDING
-from ops_core.store.backup import restore
+from ops_core.store.backup import last_good, restore
 from ops_core.workspace import Workspace
 
 # What `backup` adds to a workspace's name.
@@ -94,3 +94,12 @@ def restore_command(t: Translator) -> click.Command:
             click.Option(["--replace"], is_flag=True, help=t("cli.help.replace")),
         ],
     )
+
+
+def rescue(refusal: OpsError, t: Translator) -> str | None:
+    """For a damaged workspace: its newest backup that opens, and the command that puts it in place."""
+    if refusal.code != "workspace_damaged":
+        return None
+    path = path_of(Path(str(refusal.values["path"])).stem)
+    good = last_good(path)
+    return good and t("cli.restore.offer", path=good, command=f'opsdeck restore "{good}" -w "{path.stem}" --replace')
