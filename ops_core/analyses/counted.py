@@ -3,8 +3,8 @@
 Unit: `per="count"`: each of the denominator (a click) is one independent trial, so the rate is a share; this is how
 such tests are usually read, and too sure of itself where one user clicks many times. `per="row"`: each row (a day) is
 one observation and the rate a ratio of sums (delta method, definitions §9); it needs many rows and trusts no
-independence within a day. Intervals: `experiments.compare`. Known limit: who is behind the counts cannot be seen, so neither double
-exposure nor a user's own variance can be checked.
+independence within a day. Intervals: `experiments.compare`. Known limit: who is behind the counts cannot be seen, so
+neither double exposure nor a user's own variance can be checked.
 
     table = join.text_of("daily.csv")
     counted.analyze(table, counted.CountedQuery(numerator="enrolments", denominator="clicks")).metrics
