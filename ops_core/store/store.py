@@ -38,6 +38,7 @@ class Store:
         self._write_lock = threading.RLock()
         self._turns = Turns()
         self._settings: tuple[int, dict[str, str]] = (-1, {})  # as read after so many writes
+        self._version = (-1, 0)  # data version, likewise
         self._n_writes = 0
         self.path = path
         self.staging = staging
@@ -182,8 +183,14 @@ class Store:
     @property
     def data_version(self) -> int:
         """Number that changes with every write."""
-        with self.cursor() as cursor:
-            return cursor.execute("SELECT data_version FROM meta").fetchone()[0]
+        # Every cached answer is looked up by it, a dozen for one page: one read serves until the next write.
+        n_writes, version = self._version
+        if n_writes != self._n_writes:
+            n_writes = self._n_writes
+            with self.cursor() as cursor:
+                version = cursor.execute("SELECT data_version FROM meta").fetchone()[0]
+            self._version = (n_writes, version)
+        return version
 
     # Settings --------------------------------------------------------------------------------------------------
 
