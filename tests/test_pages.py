@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
+import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -48,6 +50,8 @@ def test_a_page_shows_without_a_complaint(home: Path, address: str, language: st
     assert not page.exception
     assert [error.value for error in page.error] == []
     assert page.title, "a page opens with its name and question"
+    for chart in page.get("plotly_chart"):
+        go.Figure(json.loads(chart.proto.spec))  # checks each setting, which drawing does not
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
