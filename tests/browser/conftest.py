@@ -121,9 +121,9 @@ def chromium(chromium_path: str) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The app all tests of a run share, on an empty workspace folder; the first visit builds the demo."""
+    """The app that the tests of a file share, on an empty workspace folder; the first visit builds the demo."""
     with serving(tmp_path_factory.mktemp("home")) as base:
         yield base
 

@@ -71,6 +71,7 @@ def test_a_guess_can_be_corrected(tab, tmp_path: Path):
     for label, column in (("User", "a"), ("Event name", "b"), ("Time", "c")):
         box = page.get_by_role("combobox", name=re.compile(rf"{label}\s*\*?$"))
         expect(box).to_be_visible(timeout=20_000)
+        tab.settle()  # an answer that arrives while the list is open would close it
         box.fill(column)
         page.get_by_role("option", name=column, exact=True).click()
         tab.settle()
