@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from benchmarks.measure import Report
+from benchmarks.measure import Report, in_own_process
 from benchmarks.workload import EVENTS, FIRST_DAY, FUNNEL_DAYS, N_DAYS, SIZES, STEPS, WINDOW_SECONDS, Files, files
 
 PEERS = ("opsdeck", "clickhouse", "duckdb", "polars")
@@ -45,18 +44,7 @@ def main() -> None:
         return
     print(f"{asked.events} events, 2 threads each", flush=True)
     files(asked.events)
-    sys.exit(show({peer: in_own_process(peer, asked.events) for peer in PEERS}, asked.events))
-
-
-def in_own_process(peer: str, size: str) -> dict:
-    """The report of one peer."""
-    environment = os.environ | {"POLARS_MAX_THREADS": "2", "OMP_NUM_THREADS": "2"}
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "report.json"
-        command = [sys.executable, "-m", "benchmarks.funnel", "--events", size, "--peer", peer, "--out", str(out)]
-        print(f"  {peer} ...", flush=True)
-        subprocess.run(command, check=True, env=environment, cwd=Path(__file__).resolve().parent.parent)
-        return json.loads(out.read_text(encoding="utf-8"))
+    sys.exit(show({peer: in_own_process("benchmarks.funnel", peer, asked.events) for peer in PEERS}, asked.events))
 
 
 def show(reports: dict[str, dict], size: str) -> int:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import resource
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 REPEATS = 7
 
@@ -78,3 +83,14 @@ def peak_mb() -> float:
     """The most memory that this process has held, in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def in_own_process(module: str, peer: str, size: str) -> dict:
+    """The report of one peer of a benchmark module, run with two threads in a process of its own."""
+    environment = os.environ | {"POLARS_MAX_THREADS": "2", "OMP_NUM_THREADS": "2"}
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "report.json"
+        command = [sys.executable, "-m", module, "--events", size, "--peer", peer, "--out", str(out)]
+        print(f"  {peer} ...", flush=True)
+        subprocess.run(command, check=True, env=environment, cwd=Path(__file__).resolve().parent.parent)
+        return json.loads(out.read_text(encoding="utf-8"))

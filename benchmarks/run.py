@@ -9,13 +9,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import os
 import platform
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from benchmarks.measure import in_own_process
 from benchmarks.workload import SIZES, files
 
 PEERS = ("opsdeck", "clickhouse", "duckdb", "polars")
@@ -44,19 +42,9 @@ def main() -> None:
         return
     print(f"{asked.events} events, 2 threads each, Python {platform.python_version()}; writing the rows if needed ...")
     files(asked.events)
-    reports = {peer: _in_own_process(peer, asked.events) for peer in PEERS}
+    reports = {peer: in_own_process("benchmarks.run", peer, asked.events) for peer in PEERS}
     _assert_equal(reports)
     sys.exit(_print_table(reports, asked.events))
-
-
-def _in_own_process(peer: str, size: str) -> dict:
-    environment = os.environ | {"POLARS_MAX_THREADS": "2", "OMP_NUM_THREADS": "2"}
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "report.json"
-        command = [sys.executable, "-m", "benchmarks.run", "--events", size, "--peer", peer, "--out", str(out)]
-        print(f"  {peer} ...", flush=True)
-        subprocess.run(command, check=True, env=environment, cwd=Path(__file__).resolve().parent.parent)
-        return json.loads(out.read_text(encoding="utf-8"))
 
 
 def _assert_equal(reports: dict[str, dict]) -> None:
