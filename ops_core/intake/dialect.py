@@ -164,7 +164,11 @@ def _scored(body: str, syntax: Syntax) -> _Candidate:
 
 
 def _quote_of(body: str, mark: str) -> str:
-    """The quote sign: the one that stands at both ends of cells. Double quotes unless only apostrophes do."""
+    """The quote sign: the one that stands at both ends of cells. Double quotes unless only apostrophes do.
+
+    None at all where most rows have a mark that closes in the middle of a cell (`"vi"ew`) or never (`"view`) and none
+    at its end: there it is text.
+    """
     head = body[:200_000]
     edge = r"[ \t]+" if mark == _WHITESPACE else re.escape(mark)
     counts = {
@@ -172,6 +176,10 @@ def _quote_of(body: str, mark: str) -> str:
         for sign in ('"', "'")
     }
     lines = head.count("\n") + head.count("\r") + 1
+    inside = len(re.findall(rf'^(?:[^"\r\n]*{edge})?"[^"\r\n]*"(?!"|{edge}|\s*$)', head, re.MULTILINE))
+    never = len(re.findall(rf'^[^"\r\n]*{edge}"[^"\r\n]*$', head, re.MULTILINE))
+    if counts['"'] == 0 and 2 * max(inside, never) > lines:
+        return ""
     return "'" if counts['"'] == 0 and counts["'"] >= max(2, lines // 20) else '"'
 
 

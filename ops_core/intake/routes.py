@@ -196,7 +196,7 @@ def _newline(dialect: Dialect) -> str:
 def _refuse_narrow(layout: Layout, records: Sequence[Record]) -> None:
     if layout.width > _WIDEST:
         raise IntakeError("too_many_columns", columns=layout.width, limit=_WIDEST)
-    if layout.header_lines and all(record.line < layout.first_line for record in records if record.cells):
+    if layout.header_lines and all(record.line < layout.first_line for record in records if record.code != "blank"):
         raise _header_only(layout.columns)
 
 

@@ -52,6 +52,21 @@ def test_delimiter_and_quote_by_consistency(text: str, delimiter: str, quote: st
     assert (syntax.delimiter, syntax.quote) == (delimiter, quote)
 
 
+@pytest.mark.parametrize("cell", ['"vi"ew', '"view', '"2"x4'])
+def test_a_mark_that_never_closes_a_cell_is_text(cell: str):
+    text = "user,event,day\n" + "".join(f"u{n},{cell},2024-01-{n:02d}\n" for n in range(1, 29))
+    syntax = sniff(text, "utf-8").syntax
+    assert (syntax.delimiter, syntax.quote) == (",", "")
+    assert [record.cells[1] for record in read_all(text, syntax)][1:] == [cell] * 28
+
+
+def test_quoted_cells_over_two_lines_keep_their_quote():
+    text = "user,event,note\n" + "".join(f'u{n},view,"a\nb {n}"\n' for n in range(1, 29))
+    syntax = sniff(text, "utf-8").syntax
+    assert syntax.quote == '"'
+    assert [record.cells[2] for record in read_all(text, syntax)][1:] == [f"a\nb {n}" for n in range(1, 29)]
+
+
 def test_choices_carry_their_evidence():
     dialect = sniff("sep=;\nid;x\n1;2\n", "utf-8")
     choices = {choice.name: choice for choice in dialect.choices}
