@@ -38,7 +38,7 @@ Pulse = Callable[[], None]
 
 @dataclass(frozen=True)
 class Request:
-    """A text file that is UTF-8 already, and what was found out about it so far."""
+    """A text file that is UTF-8 already, and what was found out about it so far. `kind`: `text` or `json_lines`."""
 
     path: Path
     text_path: Path
@@ -49,6 +49,7 @@ class Request:
     folder: str
     memory: int
     seconds: int
+    kind: str = "text"
 
 
 class Borrowed:
@@ -67,10 +68,10 @@ def seconds_for(text_path: Path) -> int:
 
 
 def open_apart(request: Request, pulse: Pulse | None = None) -> Source:
-    """Have a child process parse the text; `pulse` is called now and then and may raise to stop it.
+    """Have a child process parse the text or the JSON lines; `pulse` is called now and then and may raise to stop it.
 
     Raises:
-        IntakeError: as the general route does; or the child ran out of memory or time, or crashed.
+        IntakeError: as `routes.parse` does; or the child ran out of memory or time, or crashed.
     """
     folder = Path(request.folder)
     asked, answer = folder / "request.pickle", folder / "answer.pickle"
@@ -107,7 +108,7 @@ def serve(folder: str) -> None:
     routes = importlib.import_module("ops_core.intake.routes")
     found: Source | IntakeError
     try:
-        found = routes.general_text(request, Borrowed(request.folder))
+        found = routes.parse(request, Borrowed(request.folder))
     except IntakeError as refusal:
         found = refusal
     except MemoryError:

@@ -11,20 +11,19 @@ import pandas as pd
 
 from ops_core.errors import IntakeError
 from ops_core.intake import apart
-from ops_core.intake import dialect as dialects
 from ops_core.intake import encoding as encodings
 from ops_core.intake.container import Container, open_container
-from ops_core.intake.dialect import Choice, Dialect
+from ops_core.intake.dialect import Dialect
 from ops_core.intake.encoding import Encoding
 from ops_core.intake.excel import open_workbook
 from ops_core.intake.fastpath import CleanFile, Scan, check, scan
-from ops_core.intake.files import file_hash, has_long_lines, head_text, linked, unfinished_line
+from ops_core.intake.files import file_hash, has_long_lines, linked, unfinished_line
+from ops_core.intake.first_look import header_only, limited, may_be_clean, refuse_narrow, understand
 from ops_core.intake.jsonlines import read_json_lines
 from ops_core.intake.layout import Layout, find_layout
 from ops_core.intake.notes import Note, info, warning
 from ops_core.intake.pieces import PieceWriter
 from ops_core.intake.reader import Account, TableReader, account_notes
-from ops_core.intake.shapes import is_total
 from ops_core.intake.source import Backing, Source, SourceOptions, TemporaryFolder
 from ops_core.intake.tokenize import Lines, Record, Tokenizer
 from ops_core.intake.typed import open_typed, write_frame
@@ -32,7 +31,6 @@ from ops_core.intake.typed import open_typed, write_frame
 # Below this size the general route takes a moment only and sees more (totals, second tables, repeated headings).
 _FAST_FROM_BYTES = 8_000_000
 _APART_FROM_BYTES = 2_000_000
-_WIDEST = 5000
 _SURE_ENOUGH = 0.6
 Folder = tempfile.TemporaryDirectory
 
@@ -48,7 +46,7 @@ def open_path(path: Path, options: SourceOptions, pulse: apart.Pulse | None = No
         if found.kind == "excel":
             return _open_excel(path, found, options, folder)
         if found.kind == "json_lines":
-            return _open_json(path, found, folder)
+            return _open_json(path, found, options, folder, pulse)
         return _open_text(path, found, options, folder, pulse)
     except BaseException:
         folder.cleanup()
@@ -58,7 +56,7 @@ def open_path(path: Path, options: SourceOptions, pulse: apart.Pulse | None = No
 def open_frame(frame: pd.DataFrame, name: str, options: SourceOptions) -> Source:
     """See `source.frame_source`."""
     if frame.columns.empty or frame.empty:
-        raise _header_only([str(name) for name in frame.columns]) if len(frame.columns) else IntakeError("empty")
+        raise header_only([str(name) for name in frame.columns]) if len(frame.columns) else IntakeError("empty")
     folder = Folder(prefix="intake-", dir=options.staging)
     try:
         stored = write_frame(frame, Path(folder.name) / "frame.parquet")
@@ -82,7 +80,7 @@ def _open_text(
     text_path, notes = _as_utf8(found.path, encoding, staging)
     understood = None
     if large and not has_long_lines(text_path):
-        dialect, layout, records = _understand(text_path, encoding.name, options)
+        dialect, layout, records = understand(text_path, encoding.name, options)
         understood = (dialect, layout)
         clean, seen = _proof(text_path, dialect, layout, records)
         if clean is not None:
@@ -96,11 +94,24 @@ def _open_text(
     request = apart.Request(
         path, text_path, encoding.name, every, options, understood, folder.name, apart.MEMORY_BYTES, seconds
     )
-    if text_path.stat().st_size < _APART_FROM_BYTES:
-        return general_text(request, folder)
+    return _parsed(request, folder, pulse)
+
+
+def _parsed(request: apart.Request, folder: TemporaryFolder, pulse: apart.Pulse | None) -> Source:
+    if request.text_path.stat().st_size < _APART_FROM_BYTES:
+        return parse(request, folder)
     source = apart.open_apart(request, pulse)
     source.own(folder)
     return source
+
+
+def parse(request: apart.Request, folder: TemporaryFolder) -> Source:
+    """What is asked for, in this process.
+
+    Raises:
+        IntakeError: as `general_text` does, or `read_json_lines`.
+    """
+    return _json_lines(request, folder) if request.kind == "json_lines" else general_text(request, folder)
 
 
 def general_text(request: apart.Request, folder: TemporaryFolder) -> Source:
@@ -110,7 +121,7 @@ def general_text(request: apart.Request, folder: TemporaryFolder) -> Source:
         IntakeError: `empty`, `header_only`, `too_many_columns`, `no_row_fits`, `line_too_long`.
     """
     text_path, options = request.text_path, request.options
-    dialect, layout = request.understood or _understand(text_path, request.encoding, options)[:2]
+    dialect, layout = request.understood or understand(text_path, request.encoding, options)[:2]
     written = _write_text(text_path, dialect, layout, options, Path(folder.name))
     return _general(request.path, (dialect, layout), written, (*request.notes, *layout.notes), folder)
 
@@ -119,7 +130,7 @@ def _proof(
     text_path: Path, dialect: Dialect, layout: Layout, records: Sequence[Record]
 ) -> tuple[CleanFile | None, Scan | None]:
     """Whether the database may read the file as it is; see `fastpath.check`."""
-    if not _may_be_clean(layout, records, text_path):
+    if not may_be_clean(layout, records, text_path):
         return None, None
     doubtful = tuple(i for i, name in enumerate(layout.original) if layout.header_lines and not name.strip())
     has_quotes = any(dialect.syntax.quote in record.raw for record in records)
@@ -157,61 +168,8 @@ def _as_utf8(path: Path, encoding: Encoding, staging: Path) -> tuple[Path, tuple
     return target, tuple(notes)
 
 
-def _understand(path: Path, encoding: str, options: SourceOptions) -> tuple[Dialect, Layout, list[Record]]:
-    """The dialect and layout of the beginning of a file, and the records read there.
-
-    Raises:
-        IntakeError: `empty`, `header_only`, `too_many_columns`.
-    """
-    sample = head_text(path)
-    if not sample.strip("\ufeff \t\r\n\0"):
-        raise IntakeError("empty")
-    dialect = dialects.sniff(sample, encoding, options.delimiter, options.quote)
-    lines = dialects.open_lines(sample, dialect.syntax.line_end)
-    for _ in range(dialect.skip_lines):
-        lines.next()
-    first = list(_limited(Tokenizer(dialect.syntax).records(lines)))
-    width = find_layout(first, options.header_rows, options.header_line).width
-    # Once more with the width known: now doubtful quotes in the head are judged like everywhere else.
-    lines = dialects.open_lines(sample, dialect.syntax.line_end)
-    for _ in range(dialect.skip_lines):
-        lines.next()
-    records = list(_limited(Tokenizer(dialect.syntax, width).records(lines)))
-    layout = find_layout(records, options.header_rows, options.header_line, dialect.syntax.delimiter)
-    names = ", ".join(name for name in layout.columns[:3])
-    code = "no_header" if not layout.header_lines else "header_by_contrast"
-    choice = Choice("header", str(len(layout.header_lines)), layout.confidence, code, {"names": names})
-    _refuse_narrow(layout, records)
-    return dialect.with_choice(choice), layout, records
-
-
-def _limited(records: object) -> list[Record]:
-    return [record for _, record in zip(range(dialects.SAMPLE_RECORDS), records, strict=False)]
-
-
 def _newline(dialect: Dialect) -> str:
     return "" if dialect.syntax.line_end == "any" else dialect.syntax.line_end
-
-
-def _refuse_narrow(layout: Layout, records: Sequence[Record]) -> None:
-    if layout.width > _WIDEST:
-        raise IntakeError("too_many_columns", columns=layout.width, limit=_WIDEST)
-    if layout.header_lines and all(record.line < layout.first_line for record in records if record.code != "blank"):
-        raise _header_only(layout.columns)
-
-
-def _header_only(columns: Sequence[str]) -> IntakeError:
-    return IntakeError("header_only", columns=list(columns[:8]), every_column=list(columns))
-
-
-def _may_be_clean(layout: Layout, records: Sequence[Record], path: Path) -> bool:
-    """Whether the head shows nothing that only the general route can deal with."""
-    rows = [record for record in records if record.line >= layout.first_line]
-    even = all(record.cells is not None and len(record.cells) == layout.width and not record.code for record in rows)
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 4096))
-        tail = file.read().decode("utf-8", "replace").splitlines()[-3:]
-    return even and not any(is_total([line]) for line in tail)
 
 
 def _fast(
@@ -272,7 +230,7 @@ def _general(
     account, filled, target = written
     if account.accepted == 0:
         if account.rows == 0:
-            raise _header_only(layout.columns)
+            raise header_only(layout.columns)
         first = account.rejects[0]
         raise IntakeError("no_row_fits", rows=account.rows, line=first.line, text=first.raw[:80])
     kept, dropped = _kept(layout, filled)
@@ -316,26 +274,36 @@ def _without_dropped(notes: Sequence[Note], layout: Layout, kept: Sequence[int])
 
 def _open_excel(path: Path, found: Container, options: SourceOptions, folder: TemporaryFolder) -> Source:
     sheet = open_workbook(found.path, Path(folder.name), options.sheet)
-    records = _limited(sheet.records())
+    records = limited(sheet.records())
     layout = find_layout(records, options.header_rows, options.header_line)
-    _refuse_narrow(layout, records)
+    refuse_narrow(layout, records)
     written = _write(sheet.records(), layout, Path(folder.name))
     return _general(path, (None, layout), written, (*found.notes, *sheet.notes, *layout.notes), folder)
 
 
-def _open_json(path: Path, found: Container, folder: TemporaryFolder) -> Source:
+def _open_json(
+    path: Path, found: Container, options: SourceOptions, folder: TemporaryFolder, pulse: apart.Pulse | None
+) -> Source:
+    seconds = apart.seconds_for(found.path)
+    request = apart.Request(
+        path, found.path, "utf-8", found.notes, options, None, folder.name, apart.MEMORY_BYTES, seconds, "json_lines"
+    )
+    return _parsed(request, folder, pulse)
+
+
+def _json_lines(request: apart.Request, folder: TemporaryFolder) -> Source:
     target = Path(folder.name) / "rows.parquet"
-    table = read_json_lines(found.path, target)
+    table = read_json_lines(request.text_path, target)
     backing = Backing("parquet", target, tuple(range(len(table.columns))))
     return Source(
-        name=path.name,
+        name=request.path.name,
         columns=table.columns,
         original_columns=table.original,
         backing=backing,
         rows_in_file=table.rows,
-        notes=(*found.notes, *table.notes),
+        notes=(*request.notes, *table.notes),
         rejects=table.rejects,
-        file_hash=file_hash(path),
+        file_hash=file_hash(request.path),
         folder=folder,
     )
 

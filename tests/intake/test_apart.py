@@ -50,6 +50,26 @@ def test_the_answer_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert (in_place[2], len(in_place[4])) == (203, 3)
 
 
+def test_json_lines_go_the_same_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "events.jsonl"
+    lines = [json.dumps({"user": f"u{n}", "event": "view", "at": "2026-01-01", "in": {"k": n}}) for n in range(50)]
+    path.write_text("\n".join([*lines, "{broken"]), encoding="utf-8")
+    in_place = everything(path)
+    monkeypatch.setattr(routes, "_APART_FROM_BYTES", 0)
+    assert everything(path) == in_place
+    assert (in_place[1], in_place[2], len(in_place[4])) == (("user", "event", "at", "in.k"), 51, 1)
+
+
+def test_a_json_line_that_takes_all_memory_ends_in_a_sentence(
+    tmp_path: Path, always_apart: None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(apart, "MEMORY_BYTES", 300_000_000)
+    path = tmp_path / "huge.jsonl"
+    path.write_text('{"user": "u1", "event": "view"}\n{"user": [' + "[]," * 12_000_000 + "[]]}\n", encoding="utf-8")
+    with pytest.raises(IntakeError, match="stopped"):
+        open_source(path)
+
+
 def test_a_refusal_keeps_its_words(tmp_path: Path, always_apart: None):
     path = tmp_path / "heading.csv"
     path.write_text(HEADING, encoding="utf-8")
