@@ -16,22 +16,28 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from ops_core.analyses.cohort_axes import (
+    ALL,
+    cohort_times,
+    event_names,
+    group_labels,
+    window_ends,
+)
 from ops_core.engine import retention as engine
 from ops_core.engine.activity import ActivitySpec, first_seen_days
-from ops_core.engine.cohorts import MODES, OTHER, EntrySpec
+from ops_core.engine.cohorts import MODES, EntrySpec
 from ops_core.engine.selection import user_ids
 from ops_core.errors import QueryError
 from ops_core.model.filters import Filter
 from ops_core.model.intervals import wilson
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
-from ops_core.model.time import GRAINS, HOUR_US, TimeRules, dates_of
+from ops_core.model.time import GRAINS, TimeRules, dates_of
 from ops_core.workspace import Workspace, one_state
 
 MEASURES = ("on", "on_or_after", "bracket", "rolling")
 ROLLING_GRAINS = ("hour", "day", "week")
 MOST_PERIODS = 400
-ALL, NO_VALUE, OTHER_VALUES = "all", "(none)", "other"
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,20 @@ class RetentionResult:
         return list(self.means["group"].unique())
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the data cannot tell, as codes: `nobody` (no user entered), `all_left_censored` (every cohort with users
+        holds the data's first day, so nobody is known to be new), `one_cohort` (nothing to compare with) and
+        `nothing_ripe` (no column after the start has ended for any cohort)."""
+        filled = self.cohorts[self.cohorts["users"] > 0]
+        if filled.empty:
+            return ("nobody",)
+        by_cohort = filled.groupby("cohort")["is_left_censored"].all()
+        found = ["all_left_censored"] if self.query.mode != "recurring" and by_cohort.all() else []
+        found += ["one_cohort"] if len(by_cohort) == 1 else []
+        later = self.mean[self.mean["offset"] > 0]
+        return (*found, "nothing_ripe") if not later["eligible"].any() else tuple(found)
+
+    @property
     def overall(self) -> pd.DataFrame:
         """`cells` with the groups of each cohort added up."""
         if len(self.groups) == 1:
@@ -153,10 +173,10 @@ class RetentionResult:
         cell = self.cells[(self.cells["cohort"] == at) & (self.cells["offset"] == offset)]
         if cell.empty or not cell["ripe"].iloc[0]:
             raise QueryError("retention_no_cell", cohort=str(at.date()), offset=offset)
-        spec = _spec(self.workspace, self.query)
+        spec = retention_spec(self.workspace, self.query)
         window = [first for first, _ in spec.windows].index(offset)
         entries, came_back = engine.returned_entries(self.workspace.store, spec, window)
-        place = list(_cohort_times(self.workspace.rules, self.query.grain, entries.cohorts)).index(
+        place = list(cohort_times(self.workspace.rules, self.query.grain, entries.cohorts)).index(
             np.datetime64(at, "s")
         )
         return user_ids(self.workspace.store, entries.users[(entries.cohort == place) & (came_back == returned)])
@@ -171,10 +191,10 @@ def analyze(workspace: Workspace, query: RetentionQuery) -> RetentionResult:
     """
     if workspace.as_of_us is None:
         raise QueryError("no_data_yet")
-    spec, rules = _spec(workspace, query), workspace.rules
+    spec, rules = retention_spec(workspace, query), workspace.rules
     counts = engine.count(workspace.store, spec)
-    labels = [_label(query, name) for name in counts.groups]
-    times = _cohort_times(rules, query.grain, counts.cohorts)
+    labels = group_labels(query.breakdown, counts.groups)
+    times = cohort_times(rules, query.grain, counts.cohorts)
     cells = _cells(counts, labels, times, spec.windows, rules)
     means = _means(counts, labels, spec.windows)
     summed = means.groupby("offset", sort=False)[["eligible", "returned"]].sum() if len(labels) > 1 else means
@@ -191,16 +211,17 @@ def analyze(workspace: Workspace, query: RetentionQuery) -> RetentionResult:
     )
 
 
-def _spec(workspace: Workspace, query: RetentionQuery) -> engine.RetentionSpec:
+def retention_spec(workspace: Workspace, query: RetentionQuery) -> engine.RetentionSpec:
+    """The query as the engine takes it."""
     start_us, end_us = query.period.bounds(workspace.rules)
-    returns = ActivitySpec(_names(query.return_event), query.return_filters)
+    returns = ActivitySpec(event_names(query.return_event), query.return_filters)
     rolling = query.measure == "rolling"
     entry = EntrySpec(
         grain=query.grain,
         start_us=start_us,
         end_us=end_us,
         mode=query.mode,
-        events=_names(query.cohort_event),
+        events=event_names(query.cohort_event),
         filters=query.cohort_filters,
         segment=query.segment,
         breakdown=query.breakdown,
@@ -238,7 +259,7 @@ def _cells(
             "high": high,
             "ripe": ripe,
             "ripe_on": np.tile(ripe_on, n_groups),
-            "offset_end": np.tile(_ends(windows), n_groups * n_cohorts),
+            "offset_end": np.tile(window_ends(windows), n_groups * n_cohorts),
         }
     )
 
@@ -268,13 +289,9 @@ def _mean_table(
             "share": share.reshape(-1),
             "low": low,
             "high": high,
-            "offset_end": np.tile(_ends(windows), n_groups),
+            "offset_end": np.tile(window_ends(windows), n_groups),
         }
     )
-
-
-def _ends(windows: Sequence[tuple[int, int | None]]) -> list[float]:
-    return [float("nan") if last is None else float(last) for _, last in windows]
 
 
 def _cohorts(
@@ -306,24 +323,6 @@ def _holds_first_day(workspace: Workspace, query: RetentionQuery, begins: np.nda
         return np.zeros(len(begins), dtype=bool)
     first_us, _ = workspace.data_period().bounds(workspace.rules)
     return (begins <= first_us) & (first_us < ends)
-
-
-def _cohort_times(rules: TimeRules, grain: str, cohorts: np.ndarray) -> np.ndarray:
-    if grain == "hour":
-        return (np.asarray(cohorts, dtype=np.int64) * HOUR_US).astype("datetime64[us]").astype("datetime64[s]")
-    return dates_of(rules.index_start_day(cohorts, grain))
-
-
-def _label(query: RetentionQuery, name: str | None) -> str:
-    if query.breakdown is None:
-        return ALL
-    return NO_VALUE if name is None else OTHER_VALUES if name == OTHER else name
-
-
-def _names(event: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    if event is None:
-        return ()
-    return (event,) if isinstance(event, str) else tuple(event)
 
 
 def _one_of(value: str, allowed: Sequence[str], code: str) -> None:

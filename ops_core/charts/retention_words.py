@@ -6,8 +6,9 @@ import datetime as dt
 
 import pandas as pd
 
+from ops_core.analyses.cohort_axes import ALL, NO_VALUE, OTHER_VALUES
 from ops_core.analyses.cohort_change import newest_change
-from ops_core.analyses.retention import ALL, NO_VALUE, OTHER_VALUES, RetentionResult
+from ops_core.analyses.retention import RetentionResult
 from ops_core.locale import Translator
 
 

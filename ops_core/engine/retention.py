@@ -28,7 +28,7 @@ from ops_core.engine.retention_spec import UNIT_US, RetentionSpec
 from ops_core.model.time import TimeRules
 from ops_core.store import Store
 
-__all__ = ["RetentionCounts", "RetentionSpec", "cohort_bounds_us", "count", "returned_entries"]
+__all__ = ["RetentionCounts", "RetentionSpec", "cohort_bounds_us", "count", "returned_entries", "window_end_us"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ def count(store: Store, spec: RetentionSpec) -> RetentionCounts:
     n_cells = len(entered.groups) * len(entered.cohorts)
     returned = _returned(store, spec, entered, cells, n_cells, rollup)
     shape = (len(entered.groups), len(entered.cohorts))
-    ripe_us = _ripe_us(store, spec, entered.cohorts)
+    ripe_us = window_end_us(store, spec, entered.cohorts)
     return RetentionCounts(
         groups=entered.groups,
         cohorts=entered.cohorts,
@@ -127,7 +127,7 @@ def cohort_bounds_us(rules: TimeRules, cohorts: np.ndarray, grain: str) -> tuple
     return bucket_end_us(rules, cohorts - 1, grain), bucket_end_us(rules, cohorts, grain)
 
 
-def _ripe_us(store: Store, spec: RetentionSpec, cohorts: np.ndarray) -> np.ndarray:
+def window_end_us(store: Store, spec: RetentionSpec, cohorts: np.ndarray) -> np.ndarray:
     """Instant at which each window has ended for a whole cohort; an open window when its first bucket has."""
     last = np.array([first if end is None else end for first, end in spec.windows], dtype=np.int64)
     rules, grain = store.rules, spec.entry.grain

@@ -77,6 +77,23 @@ def welch(
     return Difference(difference, difference - half, difference + half, p_value)
 
 
+def t_interval(
+    total: ArrayLike, squares: ArrayLike, n: ArrayLike, level: float = 0.95
+) -> tuple[Floats, Floats, Floats]:
+    """Student's t interval of a mean (Student 1908), given Σ x, Σ x² and n.
+
+    Returns (mean, low, high); the mean is nan where n is 0, the bounds where n is below two.
+    """
+    from scipy.special import stdtrit  # noqa: PLC0415
+
+    total, squares, n = np.broadcast_arrays(*(np.asarray(each, dtype=float) for each in (total, squares, n)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = total / np.where(n > 0, n, np.nan)
+        variance = np.maximum(squares - n * mean * mean, 0.0) / np.where(n > 1, n - 1, np.nan)
+        half = stdtrit(np.where(n > 1, n - 1, np.nan), (1 + level) / 2) * np.sqrt(variance / n)
+    return mean, mean - half, mean + half
+
+
 def difference_of_shares(
     successes: ArrayLike, n: ArrayLike, other_successes: ArrayLike, other_n: ArrayLike, level: float = 0.95
 ) -> Difference:

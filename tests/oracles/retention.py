@@ -88,16 +88,16 @@ def answer(rows: Iterable[Row], question: Question) -> tuple[dict, dict]:
     members, returned = defaultdict(int), defaultdict(int)
     for user in {*per_user, *question.signup}:
         theirs = sorted(per_user[user], key=lambda row: row.at)
-        for at, starting in _starts(user, theirs, question):
+        for at, starting in starts(user, theirs, question):
             cohort = bucket_start(at, question.zone, question.grain, question.week_start)
             members[cohort] += 1
             for number, window in enumerate(question.windows):
-                if _is_ripe(cohort, window, question):
+                if is_ripe(cohort, window, question):
                     returned[cohort, number] += _came_back(at, starting, cohort, theirs, window, question)
     return dict(members), dict(returned)
 
 
-def _starts(user, theirs, q):
+def starts(user, theirs, q):
     """(instant, starting row or None) of a user's entries; of rows at one instant one that is no return, if any."""
 
     def first_of(rows):
@@ -129,7 +129,7 @@ def _starts(user, theirs, q):
     return [(at, starting) for at, starting in found if q.start <= at < q.end]
 
 
-def _is_ripe(cohort, window, q):
+def is_ripe(cohort, window, q):
     last = window[0] if window[1] is None else window[1]
     if q.rolling:
         return utc(later(cohort, 1, q.grain), q.zone) + (last + 1) * UNIT[q.grain] <= q.as_of

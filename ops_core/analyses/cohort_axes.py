@@ -1,0 +1,38 @@
+"""What tables of cohorts share: the names of groups, the times of cohorts, the edges of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ops_core.engine.cohorts import OTHER
+from ops_core.model.time import HOUR_US, TimeRules, dates_of
+
+ALL, NO_VALUE, OTHER_VALUES = "all", "(none)", "other"
+
+
+def cohort_times(rules: TimeRules, grain: str, cohorts: np.ndarray) -> np.ndarray:
+    """First local day (or hour) of cohorts given by their bucket numbers, as datetime64."""
+    if grain == "hour":
+        return (np.asarray(cohorts, dtype=np.int64) * HOUR_US).astype("datetime64[us]").astype("datetime64[s]")
+    return dates_of(rules.index_start_day(cohorts, grain))
+
+
+def group_labels(breakdown: str | None, groups: Sequence[str | None]) -> list[str]:
+    """Names of the engine's groups: `all` without a breakdown, `(none)` for no value, `other` for the rest."""
+    if breakdown is None:
+        return [ALL for _ in groups]
+    return [NO_VALUE if name is None else OTHER_VALUES if name == OTHER else name for name in groups]
+
+
+def window_ends(windows: Sequence[tuple[int, int | None]]) -> list[float]:
+    """Last offset of each column; nan where it runs to as-of."""
+    return [float("nan") if last is None else float(last) for _, last in windows]
+
+
+def event_names(event: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """One name, several or none as a tuple."""
+    if event is None:
+        return ()
+    return (event,) if isinstance(event, str) else tuple(event)
