@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 from ops_core.engine.funnel_spec import FunnelSpec
@@ -28,6 +28,7 @@ class Attempt:
     depth: int
     raw_depth: int
     at: dict[int, int] = field(default_factory=dict)  # step (0-based) → µs
+    held: object = None
 
     @property
     def order(self) -> tuple[int, int, int, list[int], list[int]]:
@@ -62,12 +63,7 @@ def answer(rows: list[Row], spec: FunnelSpec, zone: str = "UTC") -> tuple[dict, 
         attempts = list(attempts_of(own, spec, zone))
         if spec.reentry == "first_entry":
             attempts = [a for a in attempts if a.start == min(b.start for b in attempts)]
-        mature, young = [], []
-        for attempt in attempts:
-            ends = window_end(attempt.start, spec, zone)
-            ends += spec.window_us is None  # a local day is over at midnight, not a microsecond before
-            ends = min(ends, spec.end_us) if spec.clip else ends
-            (mature if spec.as_of_us is None or ends <= spec.as_of_us else young).append(attempt)
+        mature, young = by_maturity(attempts, spec, zone)
         best = pick(mature, spec)
         if mature and best is None:
             n_dropped += 1
@@ -79,6 +75,46 @@ def answer(rows: list[Row], spec: FunnelSpec, zone: str = "UTC") -> tuple[dict, 
         elif early:
             immature[user] = early.depth
     return counted, immature, n_dropped
+
+
+def every_attempt(rows: list[Row], spec: FunnelSpec, zone: str = "UTC") -> tuple[list, list]:
+    """(counted, immature) when every attempt stands for itself: (user, depth, {step: µs}) of each."""
+    counted, immature = [], []
+    for user in sorted({row["user"] for row in rows}):
+        own = sorted((row for row in rows if row["user"] == user), key=lambda row: row["at"])
+        if spec.clip:
+            own = [row for row in own if row["at"] < spec.end_us]
+        kept = [a for a in level_with_twins(list(attempts_of(own, spec, zone)), spec)
+                if spec.on_exclusion == "cut" or a.depth == a.raw_depth]  # fmt: skip
+        mature, young = by_maturity(kept, spec, zone)
+        early = [a for a in young if spec.quick and a.depth == len(spec.steps)]
+        counted += [(user, a.depth, a.at) for a in mature + early]
+        immature += [(user, a.depth, a.at) for a in young if a not in early]
+    return counted, immature
+
+
+def level_with_twins(attempts: list[Attempt], spec: FunnelSpec) -> list[Attempt]:
+    """Attempts of one instant (and one held value) take the best path of the instant; without an order they are one."""
+    twins: dict[tuple, list[Attempt]] = {}
+    for attempt in attempts:
+        twins.setdefault((attempt.start, attempt.held), []).append(attempt)
+    found = []
+    for same in twins.values():
+        best = min(same, key=lambda attempt: attempt.order)
+        best = Attempt(best.start, best.depth, max(one.raw_depth for one in same), best.at)
+        found += [best] * (1 if spec.order == "unordered" else len(same))
+    return found
+
+
+def by_maturity(attempts: list[Attempt], spec: FunnelSpec, zone: str) -> tuple[list[Attempt], list[Attempt]]:
+    """Attempts whose window has ended by as-of, and those whose window is open."""
+    mature, young = [], []
+    for attempt in attempts:
+        ends = window_end(attempt.start, spec, zone)
+        ends += spec.window_us is None  # a local day is over at midnight, not a microsecond before
+        ends = min(ends, spec.end_us) if spec.clip else ends
+        (mature if spec.as_of_us is None or ends <= spec.as_of_us else young).append(attempt)
+    return mature, young
 
 
 def pick(attempts: list[Attempt], spec: FunnelSpec) -> Attempt | None:
@@ -102,11 +138,11 @@ def attempts_of(own: list[Row], spec: FunnelSpec, zone: str) -> Iterator[Attempt
         reachable = [row for row in own if start["at"] <= row["at"] <= end]
         held = [row for row in reachable if spec.hold_constant is None or row[spec.hold_constant] == values[0]]
         if spec.order == "unordered":
-            yield unordered(start, held, reachable, spec)
+            yield replace(unordered(start, held, reachable, spec), held=values[0])
         else:
             clean = best_chain(start, held, reachable, spec, spec.exclusions)
             raw = best_chain(start, held, reachable, spec, ())
-            yield Attempt(start["at"], max(clean) + 1, max(raw) + 1, clean)
+            yield Attempt(start["at"], max(clean) + 1, max(raw) + 1, clean, values[0])
 
 
 def best_chain(start: Row, held: list[Row], reachable: list[Row], spec: FunnelSpec, exclusions) -> dict[int, int]:
