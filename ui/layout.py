@@ -11,7 +11,6 @@ ui.definition(t("funnel.definition"))
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import pandas as pd
@@ -21,14 +20,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ops_core.charts.theme import CONFIG
 from ops_core.locale import Translator
-from ui import downloads
+from ui import downloads, sending
 from ui.current import first_chart, screen
 from ui.tables import Column, table
 from ui.text import plain, small
 
 _TEXT_WIDTH = 860
 _PANEL_GAP = (30, 32)  # pixels down, across
-_AHEAD = 0.1  # seconds; longer delays the last chart, shorter the first
 
 
 def page_head(name: str, question: str) -> None:
@@ -100,15 +98,10 @@ def panel(
 
 
 def chart(figure: go.Figure, spoken: str, *, name: str, config: dict[str, object] = CONFIG) -> None:
-    """A chart without a head; `spoken` is read aloud in its place.
-
-    The first chart of a page gets a moment ahead of what follows. The browser draws what has arrived in one go, twice,
-    so that without it the first chart stands only when the last one does; it draws in that moment, so that the last
-    one stands no later.
-    """
+    """A chart without a head; `spoken` is read aloud in its place. The first one of a page is its main chart."""
     st.plotly_chart(figure, theme=None, config=config, key=name, alt=spoken)
     if first_chart():
-        time.sleep(_AHEAD)
+        sending.main_chart()
 
 
 def panel_head(

@@ -17,6 +17,7 @@ from ops_core.errors import StoreError, nearest
 from ops_core.locale import Translator
 from ops_core.places import DEMOS
 from ops_core.workspace import Workspace
+from ui import sending
 
 Q, R = TypeVar("Q"), TypeVar("R")
 
@@ -91,6 +92,7 @@ def _key(function: Callable[..., object], workspace: Workspace, query: str) -> t
 @st.cache_resource(show_spinner=False, max_entries=512)
 def _answer(key: tuple[object, ...], _compute: Callable[[], R]) -> R:
     del key  # it is what the cache goes by
+    sending.at_once()
     return _compute()
 
 
