@@ -34,6 +34,51 @@ def load_all(store: Store, kind: str) -> dict[str, dict[str, object]]:
     return {name: json.loads(body) for name, body in rows}
 
 
+def add_version(store: Store, kind: str, name: str, content: dict[str, object]) -> list[dict[str, object]]:
+    """Keep JSON-ready content as the newest version under a kind and a name; returns all versions, oldest first.
+
+    A version holds `version` (from 1), `saved_at` (UTC, ISO) and `content`. The same content again adds none.
+
+    Raises:
+        StoreError: the name is blank.
+    """
+    name = name.strip()
+    if not name:
+        raise StoreError("saved_needs_name")
+    content = json.loads(json.dumps(content, default=_as_plain))
+    with store.write() as cursor:
+        row = cursor.execute("SELECT body FROM saved WHERE kind = $kind AND name = $name", {"kind": kind, "name": name})
+        found = row.fetchone()
+        versions = json.loads(found[0])["versions"] if found else []
+        if versions and versions[-1]["content"] == content:
+            return versions
+        (saved_at,) = cursor.execute("SELECT date_trunc('second', current_timestamp::TIMESTAMP)").fetchone()
+        versions.append({"version": len(versions) + 1, "saved_at": saved_at.isoformat(), "content": content})
+        cursor.execute(
+            "INSERT OR REPLACE INTO saved VALUES ($kind, $name, $body, $saved_at)",
+            {"kind": kind, "name": name, "body": json.dumps({"versions": versions}, ensure_ascii=False),
+             "saved_at": saved_at},
+        )  # fmt: skip
+    return versions
+
+
+def _as_plain(value: object) -> object:
+    """A NumPy number as a number, a date as its ISO text."""
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def versions_of(store: Store, kind: str, name: str) -> list[dict[str, object]]:
+    """All versions kept under a kind and a name, oldest first; see `add_version`.
+
+    Raises:
+        StoreError: there is none of that name, with the nearest names.
+    """
+    known = load_all(store, kind)
+    if name not in known:
+        raise StoreError("unknown_saved", name=name, nearest=nearest(name, known) or list(known))
+    return known[name]["versions"]
+
+
 def delete(store: Store, kind: str, name: str) -> None:
     """Forget a named thing.
 
