@@ -72,5 +72,5 @@ def test_the_guess_goes_by_names_and_money(workspace):
 
 
 def test_an_event_that_is_not_there_is_named(workspace):
-    with pytest.raises(QueryError, match="no event 'invites' .* Nearest: invite"):
+    with pytest.raises(QueryError, match=r"no event 'invites' .* Nearest: invite"):
         stages(workspace, Mapping(referral=("invites",)))

@@ -42,7 +42,7 @@ def test_a_change_is_a_version_and_the_same_again_is_none():
                                                                7200, segment=Segment("s"))).version == 2  # fmt: skip
         assert [one.query(JANUARY).window_seconds for one in funnel_saved.history(workspace, "pay")] == [7200, 3600]
         assert funnel_saved.open_saved(workspace, "pay", 1).query(JANUARY).window_seconds == 3600
-        with pytest.raises(StoreError, match="has no version 3. Choose one from 1 to 2"):
+        with pytest.raises(StoreError, match=r"has no version 3\. Choose one from 1 to 2"):
             funnel_saved.open_saved(workspace, "pay", 3)
         funnel_saved.delete(workspace, "pay")
         assert funnel_saved.saved_funnels(workspace) == []
@@ -52,7 +52,7 @@ def test_names_that_are_not_there():
     with Workspace.memory() as workspace:
         funnel_saved.save(workspace, "checkout", FunnelQuery(("view", "pay"), JANUARY, 3600))
         for ask in (funnel_saved.open_saved, funnel_saved.history, funnel_saved.delete):
-            with pytest.raises(StoreError, match="nothing saved under 'chekout'. Nearest: checkout"):
+            with pytest.raises(StoreError, match=r"nothing saved under 'chekout'\. Nearest: checkout"):
                 ask(workspace, "chekout")
         with pytest.raises(StoreError, match="name first"):
             funnel_saved.save(workspace, "  ", FunnelQuery(("view", "pay"), JANUARY, 3600))
