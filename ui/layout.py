@@ -11,7 +11,7 @@ ui.definition(t("funnel.definition"))
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -82,6 +82,7 @@ def panel(
     name: str,
     columns: Sequence[Column] = (),
     config: dict[str, object] = CONFIG,
+    on_select: Callable[[], None] | None = None,
 ) -> None:
     """A chart with its title, subtitle and actions (its table, CSV, Excel).
 
@@ -91,15 +92,24 @@ def panel(
         frame: the numbers behind the chart; without it there are no actions.
         name: unique in the app; the key of the chart and the name of its files.
         columns: how the table shows the frame's columns (`ui.Column`).
+        on_select: called when a mark of the chart was clicked; the selection stands under `name` in the session state.
     """
     with st.container(gap=12):
         panel_head(title, subtitle, frame, name=name, columns=columns)
-        chart(figure, f"{title}. {_spoken(subtitle)}", name=name, config=config)
+        chart(figure, f"{title}. {_spoken(subtitle)}", name=name, config=config, on_select=on_select)
 
 
-def chart(figure: go.Figure, spoken: str, *, name: str, config: dict[str, object] = CONFIG) -> None:
+def chart(
+    figure: go.Figure,
+    spoken: str,
+    *,
+    name: str,
+    config: dict[str, object] = CONFIG,
+    on_select: Callable[[], None] | None = None,
+) -> None:
     """A chart without a head; `spoken` is read aloud in its place. The first one of a page is its main chart."""
-    st.plotly_chart(figure, theme=None, config=config, key=name, alt=spoken)
+    select = {"on_select": on_select, "selection_mode": "points"} if on_select else {}
+    st.plotly_chart(figure, theme=None, config=config, key=name, alt=spoken, **select)
     if first_chart():
         sending.main_chart()
 
