@@ -29,10 +29,3 @@ def group_labels(breakdown: str | None, groups: Sequence[str | None]) -> list[st
 def window_ends(windows: Sequence[tuple[int, int | None]]) -> list[float]:
     """Last offset of each column; nan where it runs to as-of."""
     return [float("nan") if last is None else float(last) for _, last in windows]
-
-
-def event_names(event: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    """One name, several or none as a tuple."""
-    if event is None:
-        return ()
-    return (event,) if isinstance(event, str) else tuple(event)

@@ -1,13 +1,22 @@
-"""Did the newest cohort return more than those before it? The difference with its interval, over ripe cells only."""
+"""From cohort to cohort: did the newest one, or the newest month of them, return more than those before it?
+
+Differences with intervals, over ripe cells at the same age only. Small cohorts are read together: days by week, weeks
+by the month they begin in, hours by day; months and quarters stand for themselves.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from ops_core.analyses.retention import RetentionResult
 from ops_core.model.intervals import difference_of_shares, wilson
+from ops_core.model.multiplicity import holm
+from ops_core.model.time import dates_of
+
+TOGETHER = {"hour": "day", "day": "week", "week": "month", "month": "month", "quarter": "quarter"}
 
 
 @dataclass(frozen=True)
@@ -43,12 +52,7 @@ def newest_change(result: RetentionResult, offset: int = 1, group: str | None = 
     """
     if result.query.measure == "on_or_after":
         return None
-    cells = result.overall if group is None else result.cells[result.cells["group"] == group]
-    rows = cells[(cells["offset"] == offset) & cells["ripe"] & (cells["users"] > 0)]
-    if result.query.mode != "recurring":
-        censored = result.cohorts.loc[result.cohorts["is_left_censored"], "cohort"]
-        rows = rows[~rows["cohort"].isin(censored)]
-    rows = rows.sort_values("cohort")
+    rows = _comparable(result, offset, group)
     if len(rows) < 2:
         return None
     newest, earlier = rows.iloc[-1], rows.iloc[:-1]
@@ -71,3 +75,48 @@ def newest_change(result: RetentionResult, offset: int = 1, group: str | None = 
         difference_high=float(found.high),
         p_value=float(found.p_value),
     )
+
+
+def changes(result: RetentionResult, offset: int = 1) -> pd.DataFrame:
+    """Each block of cohorts against the block before it, at one offset.
+
+    One row per block with users: block (first day), cohorts (how many of them are ripe), users, returned, share, low,
+    high (Wilson 95 %), previous_users, previous_share, difference, difference_low, difference_high, p_value, p_adjusted
+    (Holm over the blocks), is_clear (p_adjusted < 0.05). nan in the first row. Without rows where columns run to as-of.
+    With `recurring` the same users stand in several blocks: bounds and p-values are nan.
+    """
+    rows = _comparable(result, offset, None)
+    if result.query.measure == "on_or_after":
+        rows = rows.iloc[:0]
+    blocks = _blocks(result, rows["cohort"])
+    table = rows.groupby(blocks).agg(cohorts=("users", "size"), users=("users", "sum"), returned=("returned", "sum"))
+    table = table.rename_axis("block").reset_index()
+    before = table.shift(1)
+    low, high = wilson(table["returned"], table["users"])
+    found = difference_of_shares(table["returned"], table["users"], before["returned"], before["users"])
+    known = np.array(result.query.mode != "recurring")
+    bounds = (np.where(known, each, np.nan) for each in (found.low, found.high, found.p_value))
+    difference_low, difference_high, p_value = bounds
+    adjusted = holm(p_value)
+    return table.assign(
+        share=table["returned"] / table["users"], low=low, high=high, previous_users=before["users"],
+        previous_share=before["returned"] / before["users"], difference=found.difference,
+        difference_low=difference_low, difference_high=difference_high, p_value=p_value, p_adjusted=adjusted,
+        is_clear=np.nan_to_num(adjusted, nan=1.0) < 0.05,
+    )  # fmt: skip
+
+
+def _comparable(result: RetentionResult, offset: int, group: str | None) -> pd.DataFrame:
+    """Ripe, non-empty cells of one column by cohort, without cohorts that mix old users with new ones."""
+    cells = result.overall if group is None else result.cells[result.cells["group"] == group]
+    rows = cells[(cells["offset"] == offset) & cells["ripe"] & (cells["users"] > 0)]
+    if result.query.mode != "recurring":
+        censored = result.cohorts.loc[result.cohorts["is_left_censored"], "cohort"]
+        rows = rows[~rows["cohort"].isin(censored)]
+    return rows.sort_values("cohort")
+
+
+def _blocks(result: RetentionResult, cohorts: pd.Series) -> np.ndarray:
+    days = cohorts.to_numpy().astype("datetime64[D]").astype(np.int64)
+    grain = TOGETHER[result.query.grain]
+    return dates_of(result.workspace.rules.bucket_starts(days, grain) if len(days) else days)

@@ -19,10 +19,10 @@ import pandas as pd
 from ops_core.analyses.cohort_axes import (
     ALL,
     cohort_times,
-    event_names,
     group_labels,
     window_ends,
 )
+from ops_core.analyses.lifecycle import names
 from ops_core.engine import retention as engine
 from ops_core.engine.activity import ActivitySpec, first_seen_days
 from ops_core.engine.cohorts import MODES, EntrySpec
@@ -214,14 +214,14 @@ def analyze(workspace: Workspace, query: RetentionQuery) -> RetentionResult:
 def retention_spec(workspace: Workspace, query: RetentionQuery) -> engine.RetentionSpec:
     """The query as the engine takes it."""
     start_us, end_us = query.period.bounds(workspace.rules)
-    returns = ActivitySpec(event_names(query.return_event), query.return_filters)
+    returns = ActivitySpec(names(query.return_event), query.return_filters)
     rolling = query.measure == "rolling"
     entry = EntrySpec(
         grain=query.grain,
         start_us=start_us,
         end_us=end_us,
         mode=query.mode,
-        events=event_names(query.cohort_event),
+        events=names(query.cohort_event),
         filters=query.cohort_filters,
         segment=query.segment,
         breakdown=query.breakdown,

@@ -95,11 +95,13 @@ def analyze(workspace: Workspace, query: SurvivalQuery) -> SurvivalResult:
         raise QueryError("no_data_yet")
     rules = workspace.rules
     end_day = int(rules.local_days(np.array([workspace.as_of_us]))[0])
-    users, first = _new_users(workspace, query)
+    users, first, n_unknown = _new_users(workspace, query)
     followed = end_day - query.churn_days - 1 - first
     n_young = int((followed < 0).sum())
     users, first, followed = (each[followed >= 0] for each in (users, first, followed))
     if not len(users):
+        if n_unknown and not n_young:
+            raise QueryError("survival_left_censored", period=str(query.period), n=n_unknown)
         raise QueryError("survival_nobody", period=str(query.period), days=query.churn_days)
     silent = _silences(workspace, query, users, first, end_day)
     churned = silent <= followed
@@ -173,13 +175,15 @@ def log_rank(samples: list[tuple[np.ndarray, np.ndarray]]) -> float:
     return float(chdtrc(len(samples) - 1, statistic))
 
 
-def _new_users(workspace: Workspace, query: SurvivalQuery) -> tuple[np.ndarray, np.ndarray]:
+def _new_users(workspace: Workspace, query: SurvivalQuery) -> tuple[np.ndarray, np.ndarray, int]:
+    """Keys and first days of the users first seen in the period, and how many were left out as left-censored."""
     rules = workspace.rules
     first_day, end_day = query.period.days(rules)
     users, days, censored = activity.first_seen_days(workspace.store, query.segment)
     data_from = workspace.data_period().days(rules)[0]
-    keep = (days >= max(first_day, data_from)) & (days < end_day) & ~censored
-    return users[keep], days[keep].astype(np.int64)
+    inside = (days >= max(first_day, data_from)) & (days < end_day)
+    keep = inside & ~censored
+    return users[keep], days[keep].astype(np.int64), int((inside & censored).sum())
 
 
 def _silences(

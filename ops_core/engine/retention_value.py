@@ -24,7 +24,7 @@ from ops_core.store import Store
 _CHOSEN = "event_code IN (SELECT unnest($codes::USMALLINT[]))"
 _REVENUE = "event_code IN (SELECT event_code FROM event_names WHERE counts_revenue)"
 _VALUES = """
-    SELECT user_key, epoch_us(occurred_at) AS at_us, (value * 1000000)::BIGINT AS micros FROM events
+    SELECT user_key, epoch_us(occurred_at) AS at_us, (value::DECIMAL(30, 6) * 1000000)::BIGINT AS micros FROM events
     WHERE {events} AND {conditions} AND value IS NOT NULL AND value <> 0 AND occurred_at < make_timestamp($before_us)
     ORDER BY user_key, occurred_at
 """

@@ -128,6 +128,12 @@ def test_segments_that_overlap_are_counted():
     assert len(result.pairs) == 1
 
 
+def test_left_censored_users_alone_are_said_to_be_so():
+    workspace = workspace_of([("old", "use", "2026-02-28"), ("too", "use", "2026-02-28")], as_of="2026-03-21")
+    with pytest.raises(QueryError, match=r"All 2 users .* already there when the data begins.*sign-up"):
+        survival.analyze(workspace, SurvivalQuery(Period("2026-02-01", "2026-03-21"), churn_days=5))
+
+
 def test_nobody_old_enough_is_said():
     workspace = workspace_of(ROWS, as_of="2026-03-21")
     with pytest.raises(QueryError, match="known for longer than 28 days"):

@@ -1,0 +1,117 @@
+"""Two retentions side by side: two stretches of cohorts, two segments, or a segment and everybody else.
+
+Per column the weighted means over ripe cells, at the same age on both sides, their difference with a 95 % interval
+(Welch; Newcombe's where counts are small) and a p-value, Holm-adjusted over the columns. Cohorts that hold the data's
+first day are left out of both sides (old users pass for new ones there), unless every bucket makes a cohort
+(`recurring`).
+
+No interval is given where the two sides are not independent (users on both: a segment's reference is therefore
+everybody *outside* it), or not alike: columns that run to as-of give older cohorts more time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from ops_core.analyses.retention import RetentionQuery, RetentionResult, retention_spec
+from ops_core.engine.retention_overlap import shared_users
+from ops_core.errors import QueryError
+from ops_core.model.intervals import difference_of_shares, wilson
+from ops_core.model.multiplicity import holm
+
+FEW = 30  # users; below that a share says little
+
+
+@dataclass(frozen=True, eq=False)
+class RetentionComparison:
+    """The first result against the second, its reference.
+
+    `columns`: offset, offset_end, eligible, returned, share, low, high (Wilson), reference_eligible,
+        reference_returned, reference_share, reference_low, reference_high, difference (first − reference),
+        difference_low, difference_high, p_value, p_adjusted (Holm), is_clear (p_adjusted < 0.05), is_small (fewer than
+        30 users on a side). Differences are nan where a side has nobody, their bounds also where `untested` says why.
+    `kind`: `period`, `segment` or `rest` (the reference is everybody outside the first one's segment).
+    `untested`: "", `shared_users` or `older_had_more_time`. `n_shared`: users on both sides.
+    """
+
+    first: RetentionResult
+    second: RetentionResult
+    columns: pd.DataFrame
+    kind: str
+    untested: str
+    n_shared: int
+
+
+def compare(first: RetentionResult, second: RetentionResult) -> RetentionComparison:
+    """Compare two results of the same workspace; where only the first has a segment, with everybody outside it.
+
+    Raises:
+        QueryError: the two differ in more than period and segment.
+    """
+    query, other = first.query, second.query
+    if replace(query, period=other.period, segment=other.segment) != other:
+        raise QueryError("retention_compare_unlike", found=_differing(query, other))
+    same_period = str(query.period) == str(other.period)
+    kind = "segment" if query.segment != other.segment else "period"
+    mine, theirs = _weighted(first), _weighted(second)
+    if kind == "segment" and same_period and other.segment is None:
+        kind = "rest"
+        theirs = theirs - mine
+    n_shared = 0 if kind == "rest" else _shared(first, second, same_period)
+    unlike = not same_period and query.measure == "on_or_after"
+    untested = "shared_users" if n_shared else "older_had_more_time" if unlike else ""
+    return RetentionComparison(first, second, _table(first, mine, theirs, untested), kind, untested, n_shared)
+
+
+def _weighted(result: RetentionResult) -> pd.DataFrame:
+    """Eligible and returned users per offset over ripe cells of cohorts whose users are known to be what they seem."""
+    cells = result.cells[result.cells["ripe"]]
+    if result.query.mode != "recurring":
+        censored = result.cohorts.loc[result.cohorts["is_left_censored"], "cohort"]
+        cells = cells[~cells["cohort"].isin(censored)]
+    offsets = [first for first, _ in result.query.windows]
+    summed = cells.groupby("offset")[["users", "returned"]].sum().reindex(offsets, fill_value=0)
+    return summed.rename(columns={"users": "eligible"}).astype(np.int64)
+
+
+def _shared(first: RetentionResult, second: RetentionResult, same_period: bool) -> int:
+    if not same_period and first.query.mode != "recurring" and not _overlap(first.query, second.query, first):
+        return 0  # a user enters once, and the periods have no day in common
+    specs = (retention_spec(one.workspace, one.query).entry for one in (first, second))
+    return shared_users(first.workspace.store, *specs)
+
+
+def _overlap(query: RetentionQuery, other: RetentionQuery, result: RetentionResult) -> bool:
+    (start, end), (other_start, other_end) = (one.period.bounds(result.workspace.rules) for one in (query, other))
+    return start < other_end and other_start < end
+
+
+def _table(result: RetentionResult, mine: pd.DataFrame, theirs: pd.DataFrame, untested: str) -> pd.DataFrame:
+    found = difference_of_shares(mine["returned"], mine["eligible"], theirs["returned"], theirs["eligible"])
+    known = np.array(not untested)
+    low, high, p_value = (np.where(known, each, np.nan) for each in (found.low, found.high, found.p_value))
+    table = pd.DataFrame({"offset": mine.index, "offset_end": result.mean["offset_end"].to_numpy()})
+    for prefix, side in (("", mine), ("reference_", theirs)):
+        side_low, side_high = wilson(side["returned"], side["eligible"])
+        table[f"{prefix}eligible"] = side["eligible"].to_numpy()
+        table[f"{prefix}returned"] = side["returned"].to_numpy()
+        table[f"{prefix}share"] = (side["returned"] / side["eligible"].where(side["eligible"] > 0)).to_numpy()
+        table[f"{prefix}low"], table[f"{prefix}high"] = side_low, side_high
+    adjusted = holm(p_value)
+    return table.assign(
+        difference=found.difference,
+        difference_low=low,
+        difference_high=high,
+        p_value=p_value,
+        p_adjusted=adjusted,
+        is_clear=np.nan_to_num(adjusted, nan=1.0) < 0.05,
+        is_small=np.minimum(table["eligible"], table["reference_eligible"]) < FEW,
+    )
+
+
+def _differing(query: RetentionQuery, other: RetentionQuery) -> list[str]:
+    names = [name for name in query.__dataclass_fields__ if name not in ("period", "segment")]
+    return [name for name in names if getattr(query, name) != getattr(other, name)]
