@@ -18,7 +18,7 @@ from ops_core.store.schema import quote
 
 MICRO = 1_000_000  # values are decimals with six places: in millionths their sums are exact
 _VALUES = """
-    SELECT user_key, epoch_us(occurred_at) AS at_us, (value * 1000000)::BIGINT AS micros
+    SELECT user_key, epoch_us(occurred_at) AS at_us, (value::DECIMAL(30, 6) * 1000000)::BIGINT AS micros
     FROM events JOIN event_names USING (event_code)
     WHERE counts_revenue AND value IS NOT NULL AND value <> 0 AND occurred_at < make_timestamp($before_us)
     ORDER BY user_key, occurred_at

@@ -231,7 +231,7 @@ def _amount(store: Store, name: str | None) -> str:
     column = event_column(store, name)
     if column.type != "number":
         raise QueryError("trends_amount_not_number", prop=name, type=column.type)
-    return "(value * 1000000)::BIGINT" if column.column_name == "value" else quote(column.column_name)
+    return "(value::DECIMAL(30, 6) * 1000000)::BIGINT" if column.column_name == "value" else quote(column.column_name)
 
 
 def _breakdown_column(store: Store, name: str) -> Column:
