@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
@@ -13,10 +13,12 @@ import pandas as pd
 from ops_core.errors import QueryError
 from ops_core.intake.load import LoadOptions, Watch, load
 from ops_core.intake.report import IntakeReport
+from ops_core.model.annotations import Annotation
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
 from ops_core.model.time import TimeRules
 from ops_core.store import Store, backup, batches, catalog, saved
+from ops_core.store import annotations as calendar
 from ops_core.store.reporting import Reporting, reporting, set_reporting
 
 P = ParamSpec("P")
@@ -186,6 +188,14 @@ class Workspace:
             QueryError: a passive event that no event is called.
         """
         set_reporting(self.store, wanted)
+
+    def annotations(self) -> tuple[Annotation, ...]:
+        """What happened when (campaigns, releases, holidays …), by first day; charts over time mark it."""
+        return calendar.annotations(self.store)
+
+    def set_annotations(self, wanted: Iterable[Annotation]) -> None:
+        """From now on exactly these annotations."""
+        calendar.set_annotations(self.store, wanted)
 
     # Segments --------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ui
 from ops_core.analyses import trends
 from ops_core.charts import trends_words as words
+from ui import annotation_table
 from ui import trends_controls as controls
 
 
@@ -17,7 +18,8 @@ def render() -> None:
         query = controls.query(view)
     result = ui.cached(trends.analyze, view.workspace, query)
     compared = controls.compared(view)
-    ui.answer(words.headline(result, t, compared), words.paragraph(result, t, compared))
+    paragraph = words.paragraph(result, t, compared, annotation_table.known(view))
+    ui.answer(ui.plain(words.headline(result, t, compared)), ui.plain(paragraph))
     controls.main_panel(result, view)
     if query.breakdown or query.target:
         with ui.panels():
@@ -26,6 +28,7 @@ def render() -> None:
             if result.outlook:
                 controls.outlook_panel(result, view)
     controls.numbers(result, view)
+    annotation_table.calendar(view)
     ui.definition(t("trends.definition", zone=view.workspace.rules.zone))
 
 

@@ -12,6 +12,7 @@ from ops_core.charts import trends_words as words
 from ops_core.locale import Translator
 from ops_core.model.period import Period
 from ops_core.workspace import Workspace
+from ui.annotation_table import known
 from ui.choices import pick, pick_number
 from ui.current import View
 from ui.layout import more, panel
@@ -85,10 +86,11 @@ def main_panel(result: TrendsResult, view: View) -> None:
     if not words.starts_at_zero(result):
         note += t("trends.note_axis")
     subtitle = spaced(t.language, *legend, t(f"trends.subtitle_{result.query.grain}") + note)
+    frame = charts.table(result, t, known(view))
     by = t("trends.by", by=plain(result.query.breakdown.removeprefix("user."))) if result.query.breakdown else ""
     panel(
-        plain(name) + by, subtitle, charts.draw(result, t, palette), charts.table(result, t), name="trends_lines",
-        columns=_columns(result, t),
+        plain(name) + by, subtitle, charts.draw(result, t, palette, known(view)), frame,
+        name="trends_lines", columns=_columns(frame, result, t),
     )  # fmt: skip
 
 
@@ -114,21 +116,21 @@ def outlook_panel(result: TrendsResult, view: View) -> None:
 
 def numbers(result: TrendsResult, view: View) -> None:
     """The table below the charts, newest first."""
-    table(charts.table(result, view.t), _columns(result, view.t), name="trends_table", height=360,
-          alt=view.t("trends.table_alt"))  # fmt: skip
+    frame = charts.table(result, view.t, known(view))
+    table(frame, _columns(frame, result, view.t), name="trends_table", height=360, alt=view.t("trends.table_alt"))
 
 
-def _columns(result: TrendsResult, t: Translator) -> list[Column]:
+def _columns(frame: pd.DataFrame, result: TrendsResult, t: Translator) -> list[Column]:
     kind = "share" if words.is_share(result) else "money" if words.is_money(result) else "number"
     whole = all(one.is_count for one in result.query.series) and result.query.formula != "ratio"
     kind = "count" if whole and result.query.rolling_buckets == 1 else kind
     whole_parts = all(one.is_count for one in result.query.series)
     kinds = {
-        "bucket": "text", "group": "text", "line": "text", "note": "text", "value": kind, "compare_value": kind,
-        "difference": "points" if kind == "share" else kind, "relative": "signed_share", "normal_low": kind,
-        "normal_high": kind, "numerator": "count" if whole_parts else "number", "denominator": "count",
+        "bucket": "text", "group": "text", "line": "text", "note": "text", "calendar": "text", "value": kind,
+        "compare_value": kind, "difference": "points" if kind == "share" else kind, "relative": "signed_share",
+        "normal_low": kind, "normal_high": kind,
+        "numerator": "count" if whole_parts else "number", "denominator": "count",
     }  # fmt: skip
-    frame = charts.table(result, t)
     rate = frame.get("denominator") is not None
     shown = [name for name in frame if rate or name not in ("numerator", "denominator")]
     return [Column(name, t(f"trends.column_{name}"), kinds[name]) for name in shown]

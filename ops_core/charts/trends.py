@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import plotly.graph_objects as go
 
 from ops_core.analyses.outlook import Outlook
 from ops_core.analyses.trends import MISSING, OTHER, TrendsResult
+from ops_core.charts.annotations import Marked, draw_marks, escaped, marked_buckets, words
 from ops_core.charts.lines import end_names, money_tick, value_ticks
 from ops_core.charts.theme import (
     LIGHT,
@@ -33,6 +36,7 @@ from ops_core.charts.trends_words import (
     value_text,
 )
 from ops_core.locale import Translator
+from ops_core.model.annotations import Annotation
 
 _MOST_LINES = 6
 _TICKS = 4
@@ -40,8 +44,15 @@ _MOST_LABELS = 4
 _ROW = 52
 
 
-def draw(result: TrendsResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
-    """Every line and group over time; one line alone with its normal range, comparison and unusual points."""
+def draw(
+    result: TrendsResult, t: Translator, palette: Palette = LIGHT, annotations: Sequence[Annotation] = ()
+) -> go.Figure:
+    """Every line and group over time; one line alone with its normal range, comparison and unusual points.
+
+    `annotations` are marked where they touch the buckets.
+    """
+    buckets = result.points["bucket"].drop_duplicates().tolist()
+    marked = marked_buckets(buckets, annotations)
     lines = list(result.points.groupby(["line", "group"], sort=False))[:_MOST_LINES]
     alone = len(lines) == 1
     fig = figure(palette, height=336, right=16 if alone else 104, hover="x", top=18)
@@ -52,7 +63,8 @@ def draw(result: TrendsResult, t: Translator, palette: Palette = LIGHT) -> go.Fi
         if alone:
             _range(fig, rows, palette)
             _comparison(fig, result, rows, t, palette)
-        _line(fig, result, rows, color, name, MARKERS[min(place, len(MARKERS) - 1)], t, palette, alone=alone)
+        symbol = MARKERS[min(place, len(MARKERS) - 1)]
+        _line(fig, result, rows, color, name, symbol, t, palette, alone=alone, marked=marked)
         known = rows[rows["value"].notna()]
         if len(known):
             last = known.iloc[-1]
@@ -61,6 +73,8 @@ def draw(result: TrendsResult, t: Translator, palette: Palette = LIGHT) -> go.Fi
         _unusual(fig, result, lines[0][1], t, palette)
     else:
         end_names(fig, palette, ends, _axis_range(result))
+    if marked:
+        draw_marks(fig, marked, len(buckets), t, palette)
     _axes(fig, result, t)
     return fig
 
@@ -134,8 +148,8 @@ def draw_outlook(outlook: Outlook, result: TrendsResult, t: Translator, palette:
     return fig
 
 
-def table(result: TrendsResult, t: Translator) -> pd.DataFrame:
-    """What the chart shows, row by row, newest first, in words and numbers."""
+def table(result: TrendsResult, t: Translator, annotations: Sequence[Annotation] = ()) -> pd.DataFrame:
+    """What the chart shows, row by row, newest first, in words and numbers; `calendar` where an annotation falls."""
     rows = result.points.sort_values("bucket", ascending=False, kind="stable")
     if all(series.is_count for series in result.query.series) and not is_share(result):
         rows = rows.assign(normal_low=rows["normal_low"].round(), normal_high=rows["normal_high"].round())
@@ -148,11 +162,14 @@ def table(result: TrendsResult, t: Translator) -> pd.DataFrame:
     for name in kept:
         if name in rows and rows[name].notna().any():
             shown[name] = rows[name].to_numpy()
-    words = {-1: t("trends.unusually_low"), 0: "", 1: t("trends.unusually_high")}
-    notes = [words[one] for one in rows["unusual"]]
+    unusual = {-1: t("trends.unusually_low"), 0: "", 1: t("trends.unusually_high")}
+    notes = [unusual[one] for one in rows["unusual"]]
     shown["note"] = [
         t("trends.incomplete") if late else note for late, note in zip(rows["partial"], notes, strict=True)
     ]
+    marked = marked_buckets(result.points["bucket"].drop_duplicates().tolist(), annotations)
+    if marked:
+        shown["calendar"] = [words(marked, bucket, t) for bucket in rows["bucket"]]
     return shown
 
 
@@ -190,7 +207,7 @@ def _comparison(fig: go.Figure, result: TrendsResult, rows: pd.DataFrame, t: Tra
 
 def _line(
     fig: go.Figure, result: TrendsResult, rows: pd.DataFrame, color: str, name: str, symbol: str, t: Translator,
-    palette: Palette, *, alone: bool,
+    palette: Palette, *, alone: bool, marked: Marked,
 ) -> None:  # fmt: skip
     whole, late = rows[~rows["partial"]], rows[rows["partial"]]
     context = whole[~whole["in_period"]] if alone else whole.iloc[:0]
@@ -206,7 +223,7 @@ def _line(
             x=part["bucket"], y=part["value"], name=name, cliponaxis=False, connectgaps=False,
             mode="lines+markers" if few else "lines", line={"color": ink, "width": 2},
             marker={"size": 5, "symbol": symbol, "color": ink},
-            customdata=[_hover(result, row, name, t, alone=alone) for row in part.itertuples()],
+            customdata=[_hover(result, row, name, t, marked, alone=alone) for row in part.itertuples()],
             hovertemplate="%{customdata}<extra></extra>",
         )  # fmt: skip
     after = late[late["bucket"] > (whole["bucket"].max() if len(whole) else late["bucket"].min())]
@@ -215,14 +232,17 @@ def _line(
         partial(fig, palette, both["bucket"].tolist(), both["value"].tolist(), color=color)
 
 
-def _hover(result: TrendsResult, row: object, name: str, t: Translator, *, alone: bool) -> str:
+def _hover(result: TrendsResult, row: object, name: str, t: Translator, marked: Marked, *, alone: bool) -> str:
     bucket, value = bucket_text(result.query, row.bucket, t), value_text(result, row.value, t, exact=True)
     if not alone:
-        return t("trends.hover_group", bucket=bucket, value=value, name=name)
-    if row.normal_low != row.normal_low:
-        return t("trends.hover", bucket=bucket, value=value)
-    normal = t.interval(value_text(result, row.normal_low, t), value_text(result, row.normal_high, t))
-    return t("trends.hover_normal", bucket=bucket, value=value, range=normal)
+        told = t("trends.hover_group", bucket=bucket, value=value, name=name)
+    elif row.normal_low != row.normal_low:
+        told = t("trends.hover", bucket=bucket, value=value)
+    else:
+        normal = t.interval(value_text(result, row.normal_low, t), value_text(result, row.normal_high, t))
+        told = t("trends.hover_normal", bucket=bucket, value=value, range=normal)
+    happened = escaped(words(marked, row.bucket, t))
+    return f"{told}<br>{happened}" if happened else told
 
 
 def _unusual(fig: go.Figure, result: TrendsResult, rows: pd.DataFrame, t: Translator, palette: Palette) -> None:

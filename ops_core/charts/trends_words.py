@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import pandas as pd
 
 from ops_core.analyses.outlook import Outlook
 from ops_core.analyses.trend_query import Series, TrendsQuery
 from ops_core.analyses.trends import EVERYTHING, MISSING, OTHER, TrendsResult
+from ops_core.charts.annotations import marked_buckets, text
 from ops_core.locale import Translator
+from ops_core.model.annotations import Annotation
 
 _CHANCES = ((0.95, "very_likely"), (0.7, "likely"), (0.3, "open"), (0.05, "unlikely"), (-1.0, "very_unlikely"))
 
@@ -43,8 +46,10 @@ def headline(result: TrendsResult, t: Translator, compare_name: str = "") -> str
     return t("trends.headline_up" if relative > 0 else "trends.headline_down", **values)
 
 
-def paragraph(result: TrendsResult, t: Translator, compare_name: str = "") -> str:
-    """The numbers behind the headline, the unusual points, and what is left out."""
+def paragraph(
+    result: TrendsResult, t: Translator, compare_name: str = "", annotations: Sequence[Annotation] = ()
+) -> str:
+    """The numbers behind the headline, the unusual points, what the calendar says of them, and what is left out."""
     query, total = result.query, main_total(result)
     parts = []
     if total is not None and total["compare_value"] == total["compare_value"]:
@@ -61,11 +66,21 @@ def paragraph(result: TrendsResult, t: Translator, compare_name: str = "") -> st
         if len(unusual):
             named = [bucket_text(query, bucket, t) for bucket in unusual["bucket"].iloc[-3:]]
             parts.append(t("trends.paragraph_unusual", n=len(unusual), buckets=t.join(named)))
+            parts += _coincidences(result, unusual["bucket"].tolist(), annotations, t)
         else:
             parts.append(t("trends.paragraph_usual"))
     if bool(result.points["partial"].iloc[-1]):
         parts.append(t("trends.paragraph_partial", bucket=bucket_text(query, result.points["bucket"].iloc[-1], t)))
     return ("" if t.language == "zh" else " ").join(parts)
+
+
+def _coincidences(
+    result: TrendsResult, unusual: Sequence[pd.Timestamp], annotations: Sequence[Annotation], t: Translator
+) -> list[str]:
+    marked = marked_buckets(result.points["bucket"].drop_duplicates().tolist(), annotations)
+    hit = [bucket for bucket in unusual if bucket in marked]
+    told = dict.fromkeys(text(one, t) for bucket in hit for one in marked[bucket])
+    return [t("trends.paragraph_calendar", n=len(hit), names=t.join(list(told)[-3:]))] if hit else []
 
 
 def outlook_title(outlook: Outlook, result: TrendsResult, t: Translator) -> str:

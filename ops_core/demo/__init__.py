@@ -21,6 +21,7 @@ from ops_core.demo.spend import costs
 from ops_core.demo.truths import CATEGORIES, CHANNELS, CITIES, EVENTS, PASSIVE_EVENTS, PLATFORMS, TIERS, TRUTHS, Truths
 from ops_core.intake.load import LoadOptions
 from ops_core.locale import Translator, translator
+from ops_core.model.annotations import Annotation
 from ops_core.store.reporting import mark_passive
 from ops_core.workspace import Workspace
 
@@ -72,6 +73,17 @@ def load(workspace: Workspace, language: str = "en") -> None:
         options = LoadOptions(kind, source_time_zone=TRUTHS.zone, as_of=as_of, name=t(f"demo.file.{kind}"))
         workspace.load(table, options=options)
     mark_passive(workspace.store, [word(language, "event", event) for event in PASSIVE_EVENTS])
+    workspace.set_annotations(_annotations(t))
+
+
+def _annotations(t: Translator) -> list[Annotation]:
+    """What the shop's people would have noted; the incident they have not found yet."""
+    day = dt.timedelta(days=1)
+    return [
+        Annotation(TRUTHS.festival_start, TRUTHS.festival_end - day, "campaign", t("demo.annotation.festival")),
+        Annotation(TRUTHS.tour_start, TRUTHS.tour_start, "release", t("demo.annotation.tour")),
+        Annotation(TRUTHS.coupon_at.date(), TRUTHS.coupon_at.date(), "campaign", t("demo.experiment.coupon")),
+    ]
 
 
 @functools.lru_cache(maxsize=1)
