@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -34,6 +36,7 @@ _ROW = 27  # pixels per cohort
 _LEFT = 128  # pixels for cohort and size
 _MOST_LINES = 5  # as many as there are colours
 _FEET = 2.3  # rows below the rule: mean and eligible users
+_MEAN_AT, _ELIGIBLE_AT = 0.45, 1.3
 
 
 def draw(result: RetentionResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
@@ -46,18 +49,15 @@ def draw(result: RetentionResult, t: Translator, palette: Palette = LIGHT) -> go
         tickvals=list(range(len(columns))), ticktext=column_labels(result, columns, t), side="top", showline=False,
         range=[-0.5, len(columns) - 0.5],
     )  # fmt: skip
-    fig.update_yaxes(range=[n + _FEET - 0.2, -0.5], showticklabels=False, showgrid=False)
     table = cells.assign(
         x=cells["offset"].map({offset: place for place, offset in enumerate(columns)}),
         y=cells["cohort"].map({cohort: place for place, cohort in enumerate(cohorts)}),
     )
     ripe = table[table["share"].notna()]
-    _cells(fig, result, table, _color_range(ripe["share"]), t, palette)
-    sizes = table.groupby("cohort")["users"].first()
-    for y, cohort in enumerate(cohorts):
-        _left(fig, y, cohort_text(result, cohort, t), palette.ink, 0)
-        _left(fig, y, t("retention.people", n=int(sizes[cohort])), palette.ink2, _LEFT - 10)
-    _feet(fig, result, columns, n, t, palette)
+    feet = _feet(fig, result, columns, n, t, palette)
+    _cells(fig, result, table, _color_range(ripe["share"]), feet, t, palette)
+    names = [cohort_text(result, cohort, t) for cohort in cohorts]
+    _left(fig, names, table.groupby("cohort")["users"].first(), t, palette)
     _blank_notes(fig, table, n, len(columns), t, palette)
     found = newest_change(result, first_offset(result))
     if found is not None and found.cohort in cohorts:
@@ -163,6 +163,7 @@ def _cells(
     result: RetentionResult,
     table: pd.DataFrame,
     color_range: tuple[float, float],
+    feet: Sequence[tuple[float, float, str, str]],
     t: Translator,
     palette: Palette,
 ) -> None:
@@ -186,10 +187,13 @@ def _cells(
         z=grid, zmin=low, zmax=high, colorscale=colors, showscale=False, xgap=2, ygap=2, hoverongaps=False,
         customdata=words, hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
+    numbers = [
+        (x, y, t.number(share * 100, 1), text_on(palette.heat((share - low) / (high - low))))
+        for x, y, share in zip(ripe["x"], ripe["y"], ripe["share"], strict=True)
+    ]
+    x, y, texts, inks = zip(*numbers, *feet, strict=True)
     fig.add_scatter(
-        x=ripe["x"], y=ripe["y"], mode="text", text=[t.number(share * 100, 1) for share in ripe["share"]],
-        textfont={"color": [text_on(palette.heat((share - low) / (high - low))) for share in ripe["share"]]},
-        hoverinfo="skip",
+        x=x, y=y, yaxis="y2", mode="text", text=texts, textfont={"color": inks}, hoverinfo="skip", cliponaxis=False,
     )  # fmt: skip
 
 
@@ -201,22 +205,21 @@ def _color_range(shares: pd.Series) -> tuple[float, float]:
     return max(0.0, min(low - 0.12 * (high - low), 0.75 * high)), high
 
 
-def _feet(fig: go.Figure, result: RetentionResult, columns: list[int], n: int, t: Translator, palette: Palette) -> None:
-    """Below a rule: the weighted mean in bold, and how many users it is over."""
+def _feet(
+    fig: go.Figure, result: RetentionResult, columns: list[int], n: int, t: Translator, palette: Palette
+) -> list[tuple[float, float, str, str]]:
+    """Below a rule: the weighted mean in bold, and how many users it is over; each `(x, y, text, colour)`."""
     mean = result.mean.set_index("offset")
     fig.add_shape(
         type="line", xref="paper", x0=0, x1=1, xsizemode="scaled", y0=n - 0.15, y1=n - 0.15,
         line={"color": palette.axis, "width": 1},
     )  # fmt: skip
-    _left(fig, n + 0.45, f"<b>{t('retention.mean')}</b>", palette.ink, 0)
-    _left(fig, n + 1.3, t("retention.eligible"), palette.ink2, 0)
+    found = []
     for x, offset in enumerate(columns):
         share, eligible = mean["share"][offset], mean["eligible"][offset]
-        for y, text, color in (
-            (n + 0.45, f"<b>{t.number(share * 100, 1)}</b>" if share == share else "—", palette.ink),
-            (n + 1.3, t.number(eligible), palette.ink2),
-        ):
-            fig.add_annotation(x=x, y=y, text=text, showarrow=False, font={"color": color})
+        bold = f"<b>{t.number(share * 100, 1)}</b>" if share == share else "—"
+        found += [(x, n + _MEAN_AT, bold, palette.ink), (x, n + _ELIGIBLE_AT, t.number(eligible), palette.ink2)]
+    return found
 
 
 def _blank_notes(fig: go.Figure, table: pd.DataFrame, n: int, n_columns: int, t: Translator, palette: Palette) -> None:
@@ -235,12 +238,22 @@ def _blank_notes(fig: go.Figure, table: pd.DataFrame, n: int, n_columns: int, t:
         )  # fmt: skip
 
 
-def _left(fig: go.Figure, y: float, text: str, color: str, right_edge: int) -> None:
-    """Text in the left margin: from its left edge, or right-aligned to `right_edge` pixels from there."""
-    fig.add_annotation(
-        x=0, xref="paper", y=y, text=text, showarrow=False, font={"color": color},
-        xanchor="right" if right_edge else "left", xshift=right_edge - _LEFT if right_edge else -_LEFT,
+def _left(fig: go.Figure, cohorts: Sequence[str], sizes: pd.Series, t: Translator, palette: Palette) -> None:
+    """Names at the left edge and sizes beside the map, as labels of two axes: quicker to draw than notes."""
+    n = len(cohorts)
+    rows = {"range": [n + _FEET - 0.2, -0.5], "showgrid": False}
+    names = [
+        *(f'<span style="color:{palette.ink}">{name}</span>' for name in cohorts),
+        f'<b><span style="color:{palette.ink}">{t("retention.mean")}</span></b>', t("retention.eligible"),
+    ]  # fmt: skip
+    fig.update_yaxes(
+        **rows, tickvals=list(range(n)), ticktext=[t("retention.people", n=int(size)) for size in sizes],
+        ticklabelstandoff=7,
     )  # fmt: skip
+    left_edge = {"overlaying": "y", "side": "right", "anchor": "free", "position": 0, "shift": -_LEFT - 4}
+    fig.with_layout({"yaxis2": fig.layout.yaxis.to_plotly_json() | rows | left_edge | {
+        "tickvals": [*range(n), n + _MEAN_AT, n + _ELIGIBLE_AT], "ticktext": names, "automargin": False,
+    }})  # fmt: skip
 
 
 def _percent_axis(fig: go.Figure) -> None:

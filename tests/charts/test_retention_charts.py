@@ -44,7 +44,7 @@ def test_the_heat_map_shows_ripe_cells_and_leaves_the_rest_blank():
     assert grid[:, 0].tolist() == [0, 0.25, 0.30, 0.35]
     assert np.isnan(grid[3, 1:]).all()
     assert fig.data[1].text[:1] == ("0.0",)
-    texts = [note.text for note in fig.layout.annotations]
+    texts = list(fig.data[1].text)
     assert "<b>30.0</b>" in texts  # weighted mean: 180 of 601 users
     assert "601" in texts
 
