@@ -1,8 +1,9 @@
 """Kill −9 at any instant: `python -m benchmarks.crash --rounds 1000`.
 
-Each round starts a process that imports, undoes, backs up, compacts or migrates a workspace and kills it at a random
-instant of that deed. Then the workspace is opened again and compared with what was acknowledged: nothing acknowledged
-may be missing, nothing may be there in part, every backup must be whole, and it must be usable within two seconds.
+Each round starts a process that imports, replaces, undoes, backs up, compacts or migrates a workspace and kills it at
+a random instant of that deed. Then the workspace is opened again and compared with what was acknowledged: nothing
+acknowledged may be missing, nothing may be there in part, every backup must be whole, and it must be usable within two
+seconds.
 """
 
 from __future__ import annotations
@@ -22,18 +23,20 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks.crash_work import ROWS_PER_FILE, work, write_file
+from benchmarks.crash_work import ROWS_PER_FILE, state, work, write_file
 from ops_core import OpsError, Workspace
 from ops_core.store.schema import MIGRATIONS
 
-KINDS = ("import", "import", "undo", "backup", "compact", "migrate")
+KINDS = ("migrate", "import", "replace", "undo", "backup", "compact")
 USABLE_SECONDS = 2.0
 Message = tuple[str, str, object]
 _ROUNDS_PER_WORKSPACE = 12
 # What must agree after any crash: rows of live batches, derived tables, the account of each batch.
 _FACTS = """
-    SELECT batch_id, rows_loaded, count(events.batch_id)
-    FROM batches LEFT JOIN events USING (batch_id) WHERE undone_at IS NULL GROUP BY ALL
+    SELECT batch_id, rows_loaded - coalesce(any_value(replaced), 0), rows_loaded, count(events.batch_id)
+    FROM batches LEFT JOIN events USING (batch_id)
+    LEFT JOIN (SELECT old_batch, sum(n_rows) AS replaced FROM replacements GROUP BY 1) ON old_batch = batch_id
+    WHERE undone_at IS NULL GROUP BY batch_id, rows_loaded
 """
 _TOTALS = """
     SELECT (SELECT count(*) FROM events), (SELECT coalesce(sum(n_events), 0) FROM event_stats),
@@ -65,9 +68,13 @@ class Tally:
 
 @dataclass
 class Expected:
-    """What was acknowledged so far; `undoing`: the batch whose undo was under way when the process died."""
+    """What was acknowledged so far: live batches, and the batch that replaced each of the others.
+
+    `undoing`: the batch whose undo was under way when the process died; `importing`: whether an import was.
+    """
 
     batches: set[int] = field(default_factory=set)
+    replaced: dict[int, int] = field(default_factory=dict)
     backups: set[str] = field(default_factory=set)
     opened: set[str] = field(default_factory=set)  # backups that were looked into
     undoing: int | None = None
@@ -133,13 +140,11 @@ def _take(messages: list[Message], expected: Expected, tally: Tally) -> None:
     """Note what was acknowledged, and the deed that death cut short."""
     for stage, deed, detail in messages:
         if stage == "begin":
-            expected.undoing, expected.importing = (detail if deed == "undo" else None), deed == "import"
+            expected.undoing, expected.importing = (detail if deed == "undo" else None), deed in ("import", "replace")
             continue
         tally.acknowledged += 1
-        if deed == "import":
-            expected.batches.add(detail)
-        elif deed == "undo":
-            expected.batches.discard(detail)
+        if deed in ("import", "replace", "undo"):
+            expected.batches, expected.replaced = detail
         elif deed == "backup":
             expected.backups.add(detail)
         expected.undoing, expected.importing = None, False
@@ -152,7 +157,7 @@ def check(path: Path, expected: Expected, tally: Tally) -> None:
     began, cpu = time.perf_counter(), time.process_time()
     try:
         with Workspace.open(path) as workspace:
-            live = {int(number) for number in workspace.batches()["batch_id"]}
+            live, replaced = state(workspace)
             tally.open_seconds.append(time.perf_counter() - began)
             tally.open_cpu_seconds.append(time.process_time() - cpu)
             tally.partial += _partial(workspace)
@@ -160,9 +165,14 @@ def check(path: Path, expected: Expected, tally: Tally) -> None:
         tally.refused.append(str(refusal))
         return
     # The deed that was cut short may have become whole; whatever was acknowledged must have.
-    tally.lost += len(expected.batches - live - {expected.undoing})
-    tally.partial += len(live - expected.batches) > int(expected.importing)
-    expected.batches = live
+    new = {number for number in live - expected.batches if expected.replaced.get(number) is None}
+    revived = live - expected.batches - new
+    gone = expected.batches - live - {expected.undoing}
+    tally.lost += sum(replaced.get(number) not in new for number in gone)
+    tally.partial += len(new) > int(expected.importing) or any(
+        expected.replaced[number] != expected.undoing for number in revived
+    )
+    expected.batches, expected.replaced = live, replaced
     folder = path.parent / "backups"
     there = {file.name for file in folder.glob("*.duckdb")} if folder.exists() else set()
     tally.bad_backups += len(expected.backups - there)
@@ -175,7 +185,7 @@ def _partial(workspace: Workspace) -> int:
         facts = cursor.execute(_FACTS).fetchall()
         totals = cursor.execute(_TOTALS).fetchone()
         strays = cursor.execute(_STRAYS).fetchone()[0]
-    broken = sum(loaded != found or loaded != ROWS_PER_FILE for _, loaded, found in facts)
+    broken = sum(stored != found or loaded != ROWS_PER_FILE for _, stored, loaded, found in facts)
     return broken + (len(set(map(int, totals))) != 1) + bool(strays)
 
 
@@ -188,7 +198,10 @@ def _is_bad(backup: Path) -> int:
 
 
 def make_old(path: Path) -> None:
-    """Rewrite a workspace file as the first version of the format wrote it."""
+    """Rewrite a workspace file as the first version of the format wrote it; it knew of no replaced rows."""
+    with duckdb.connect(str(path)) as connection:
+        if connection.execute("SELECT count(*) FROM replacements").fetchone()[0]:
+            return
     old = path.with_name("old.duckdb")
     with duckdb.connect(str(old)) as connection:
         connection.execute(MIGRATIONS[0])

@@ -69,6 +69,7 @@ class Workspace:
         as_of: dt.datetime | dt.date | str | None = None,
         *,
         date_order: str | None = None,
+        replace: str | Period | None = None,
         options: LoadOptions | None = None,
         watch: Watch | None = None,
     ) -> IntakeReport:
@@ -78,28 +79,31 @@ class Workspace:
         "uid"}`; `"=text"` sets a constant, `None` leaves a role empty; roles not named are guessed.
         `source_time_zone`: where times without an offset were written (default: the reporting zone). `as_of`: the
         instant up to which the data is complete, in the reporting zone. `date_order`: `day_first` or `month_first`
-        where the file cannot tell. Further wishes stand in `options` (then all of these are taken from there); `watch`
-        hears of the progress and can stop the import.
+        where the file cannot tell. `replace`: `"all"`, or the period whose rows go, to load the file in the place of
+        earlier files of its series (same kind, columns largely the same); undo brings them back. Further wishes stand
+        in `options` (then all of these are taken from there); `watch` hears of the progress and can stop the import.
 
         Raises:
             IntakeError: the file cannot be taken; the workspace is as it was.
         """
         if options is None:
-            options = LoadOptions(kind, mapping, source_time_zone, as_of, date_order)
+            options = LoadOptions(kind, mapping, source_time_zone, as_of, date_order, replace=replace)
         return load(self.store, path_or_frame, options, watch or Watch())
 
     def batches(self, undone: bool = False) -> pd.DataFrame:
         """Uploads, newest first: batch_id, kind, file_name, file_hash, loaded_at (UTC), loaded_by, rows_read,
-        rows_loaded, rows_duplicate, rows_quarantined, first_at, last_at, as_of (UTC), undone_at. With `undone`, those
-        taken back, too.
+        rows_loaded, rows_duplicate, rows_quarantined, first_at, last_at, as_of (UTC), undone_at, replaced_by,
+        rows_replaced. With `undone`, those taken back or replaced altogether, too.
         """
         return batches.batches(self.store, undone)
 
     def undo(self, batch_id: int) -> None:
         """Take a batch back: the workspace is as if it had never been loaded; only the history still names it.
 
+        What it had replaced comes back.
+
         Raises:
-            StoreError: there is no such batch, or it was taken back already.
+            StoreError: there is no such batch, it was taken back already, or another batch has replaced all of it.
         """
         batches.undo(self.store, batch_id)
 

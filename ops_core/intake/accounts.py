@@ -102,6 +102,15 @@ def duplicates(cursor: duckdb.DuckDBPyConnection, typed: Typed) -> pd.DataFrame:
     return cursor.execute(query.replace("{cells}", cells)).df()
 
 
+def set_repeats_apart(cursor: duckdb.DuckDBPyConnection, table: str, n_lines: str) -> None:
+    """Copy the rows of `known_incoming` to `repeated_incoming`; `n_lines`: SQL for the source lines of each."""
+    statement = """
+        CREATE OR REPLACE TEMP TABLE repeated_incoming AS
+        SELECT *, ({n_lines})::BIGINT AS n_lines FROM {table} SEMI JOIN known_incoming USING (line)
+    """
+    cursor.execute(statement.replace("{table}", table).replace("{n_lines}", n_lines))
+
+
 def take_out_duplicates(cursor: duckdb.DuckDBPyConnection) -> None:
     """Count duplicates as such, not as quarantined: their rows leave `typed`."""
     cursor.execute("DELETE FROM typed WHERE reason = 'duplicate'")

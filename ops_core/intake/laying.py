@@ -18,10 +18,14 @@ from ops_core.intake.roles import Guess
 from ops_core.intake.spend import SpendLayer
 from ops_core.intake.traits import keep_traits
 from ops_core.model.time import TimeRules
-from ops_core.store import layout
+from ops_core.store import layout, repeats
 from ops_core.store.schema import PROPERTY_TYPES, Column, quote, quoted_list
 
 Stored = tuple[int, tuple[int, int] | None, tuple[Note, ...]]
+_LINES_OF_ORDER = """
+    (SELECT count(*) FROM order_lines AS l
+     WHERE l.user_id = incoming_events.user_id AND l.order_key = incoming_events.order_key)
+"""
 
 
 class EventLayer:
@@ -41,7 +45,9 @@ class EventLayer:
         statement = statement.replace("{at}", typed.instant(cursor, "occurred_at", source_rules))
         statement = statement.replace("{value}", typed.value("value")).replace("{event_id}", typed.value("event_id"))
         cursor.execute(statement.replace("{values}", values))
-        if layout.known_events(cursor, self._columns):
+        self._repeats = layout.known_events(cursor, self._columns) > 0
+        if self._repeats:
+            accounts.set_repeats_apart(cursor, "incoming_events", "1")
             cursor.execute("UPDATE typed SET reason = 'duplicate' WHERE rowid IN (SELECT line FROM known_incoming)")
 
     def store(self, cursor: duckdb.DuckDBPyConnection, batch_id: int) -> Stored:
@@ -50,6 +56,8 @@ class EventLayer:
         layout.append_events(cursor, batch_id, self._columns)
         n = cursor.execute("SELECT count(*) FROM events WHERE batch_id = $batch", {"batch": batch_id}).fetchone()[0]
         cursor.execute("DROP VIEW incoming_events")
+        if self._repeats:
+            repeats.hold_back(cursor, batch_id, "events", self._columns)
         return n, bounds, keep_traits(cursor, batch_id, self._columns)
 
 
@@ -84,7 +92,9 @@ class OrderLayer:
         cursor.execute(statement.replace("{others}", quoted_values(cursor, typed, others, source_rules)))
         kept = [field for field in others if self._is_of_order(cursor, field)]
         self._columns = self._lay_orders(cursor, typed, kept)
-        if layout.known_events(cursor, self._columns):
+        self._repeats = layout.known_events(cursor, self._columns) > 0
+        if self._repeats:
+            accounts.set_repeats_apart(cursor, "incoming_events", _LINES_OF_ORDER)
             cursor.execute(
                 """
                 UPDATE typed SET reason = 'duplicate' WHERE line IN (
@@ -131,6 +141,8 @@ class OrderLayer:
         bounds = event_bounds(cursor)
         n = cursor.execute("SELECT count(*) FROM incoming_events").fetchone()[0]
         layout.append_events(cursor, batch_id, self._columns)
+        if self._repeats:
+            repeats.hold_back(cursor, batch_id, "events", self._columns)
         if self._has_order:
             self._notes.append(info("orders_made", n=n))
         traits = keep_traits(cursor, batch_id, [column for column in self._columns if column.name != "order_id"])
@@ -201,6 +213,7 @@ class AssignmentLayer:
                 AND old.experiment = new.experiment AND old.assigned_at IS NOT DISTINCT FROM new.assigned_at
             """
         )
+        accounts.set_repeats_apart(cursor, "incoming_assignments", "1")
         cursor.execute("UPDATE typed SET reason = 'duplicate' WHERE line IN (SELECT line FROM known_incoming)")
         cursor.execute("DELETE FROM incoming_assignments WHERE line IN (SELECT line FROM known_incoming)")
 
@@ -215,6 +228,7 @@ class AssignmentLayer:
             """,
             {"batch_id": batch_id},
         )
+        repeats.hold_back(cursor, batch_id, "assignments", ())
         names = cursor.execute("SELECT DISTINCT experiment FROM incoming_assignments ORDER BY 1 LIMIT 5").fetchall()
         n = cursor.execute("SELECT count(*) FROM incoming_assignments").fetchone()[0]
         return n, None, (info("experiments_found", names=[row[0] for row in names]),)

@@ -14,7 +14,7 @@ import duckdb
 import pandas as pd
 
 from ops_core.errors import IntakeError, Phrase
-from ops_core.intake import accounts, batch, checks, fields, laying, proof, roles
+from ops_core.intake import accounts, batch, checks, fields, instead, laying, proof, roles
 from ops_core.intake.batch import Counts
 from ops_core.intake.notes import Note, info
 from ops_core.intake.proof import Typed
@@ -23,7 +23,7 @@ from ops_core.intake.roles import Guess
 from ops_core.intake.source import Source, SourceOptions, frame_source, open_source
 from ops_core.intake.watch import Watch
 from ops_core.model.time import TimeRules
-from ops_core.store import Store, derived
+from ops_core.store import Store, batches, derived
 
 SAMPLE_ROWS = 2000
 MAX_QUARANTINED_SHARE = 0.5
@@ -37,7 +37,8 @@ class LoadOptions:
     """What a person says about a table; the defaults are guessed or follow the definitions.
 
     `as_of`: ISO text, date or datetime in the reporting zone. `date_order`: `day_first` or `month_first` where the
-    file cannot tell. `max_quarantined_share`: above it nothing is loaded. `name`: what the batch is called.
+    file cannot tell. `max_quarantined_share`: above it nothing is loaded. `name`: what the batch is called. `replace`:
+    `all`, or the period (in the reporting zone) whose rows of earlier files of the same series go; `None` adds to them.
     """
 
     kind: str = "auto"
@@ -48,6 +49,7 @@ class LoadOptions:
     max_quarantined_share: float = MAX_QUARANTINED_SHARE
     name: str | None = None
     source: SourceOptions = field(default_factory=SourceOptions)
+    replace: instead.Replace = None
 
 
 def load(store: Store, given: str | Path | pd.DataFrame, options: LoadOptions, watch: Watch) -> IntakeReport:
@@ -65,12 +67,13 @@ def load(store: Store, given: str | Path | pd.DataFrame, options: LoadOptions, w
         guess, notes = understood(store, source, sample, options)
         if len(guess.properties) > MAX_PROPERTIES:
             raise IntakeError("too_many_columns", columns=len(source.columns), limit=MAX_PROPERTIES)
-        same = batch.loaded_before(store, source, guess)
-        if same is not None:
-            return _known(source, guess, same)
         rules = store.rules
+        bounds = instead.bounds_of(options.replace, guess, rules)
+        same = batch.loaded_before(store, source, guess)
+        if same is not None and (bounds is None or instead.is_there(store, same, guess, source.name, bounds)):
+            return _known(source, guess, same)
         source_rules = TimeRules(options.source_time_zone or rules.zone)
-        return _Import(store, source, sample, guess, options, watch, source_rules, notes).run()
+        return _Import(store, source, sample, guess, options, watch, source_rules, notes, bounds).run()
 
 
 def understood(
@@ -108,6 +111,7 @@ class _Import:
     watch: Watch
     source_rules: TimeRules
     notes: tuple[Note, ...]
+    replaced: tuple[int, int] | None
 
     def run(self) -> IntakeReport:
         with self.store.write() as cursor, self.watch.over(cursor):
@@ -122,28 +126,34 @@ class _Import:
         self.watch.step("checking", 0.4)
         declared = batch.as_of_of(self.options.as_of, None, False, self.store.rules, self.source_rules)
         notes = list(checks.mark_future(cursor, typed, self.source_rules, declared))
+        batch_id = batch.next_batch_id(cursor)
+        room = instead.make_room(cursor, batch_id, self.source, self.guess, self.replaced)
         layer = laying.LAYERS[self.guess.kind](cursor, typed, self.guess, self.source_rules, self.source.name)
         duplicates = accounts.duplicates(cursor, typed)
         accounts.take_out_duplicates(cursor)
         found = accounts.problems(cursor, self.source, typed)
         counts = self._counted(len(duplicates), found)
         self.watch.step("storing", 0.5)
-        batch_id = batch.next_batch_id(cursor)
         n_stored, bounds, of_layer = layer.store(cursor, batch_id)
         counts = replace(counts, stored=n_stored)
         self.watch.step("summarising", 0.7)
         notes += checks.id_notes(cursor, typed, self.guess.kind)
         notes += checks.clock_notes(cursor, typed, self.source_rules)
         notes += checks.stranger_notes(cursor, self.guess.kind)
-        together = (*self.source.notes, *self.notes, *typed.notes, *notes, *of_layer)
+        together = (*self.source.notes, *self.notes, *typed.notes, *room.notes, *notes, *of_layer)
         previous = self.store.as_of_us
         as_of = batch.as_of_of(
             self.options.as_of, bounds, typed.dates_only(cursor), self.store.rules, self.source_rules
         )
         accounts.store_problems(cursor, batch_id, found)
         batch.record(cursor, batch_id, self.source, self.guess, counts, together, bounds, (as_of, previous))
-        derived.add_batch(cursor, self.store.rules, batch_id)
-        return self._report(counts, batch_id, together, found, duplicates, as_of)
+        if room.gone:
+            batches.forget_names(cursor)
+            derived.rebuild(cursor, self.store.rules)
+        else:
+            derived.add_batch(cursor, self.store.rules, batch_id)
+        report = self._report(counts, batch_id, together, found, duplicates, as_of)
+        return replace(report, rows_replaced=room.n_rows)
 
     def _type(self, cursor: duckdb.DuckDBPyConnection) -> Typed:
         self.watch.step("typing", 0.1)

@@ -22,6 +22,7 @@ class IntakeReport:
     holds the quarantined rows as codes: line, column_name, value, reason, detail (JSON); `quarantined` says them.
     `duplicates` lists the rows left out because they are there already: line. `n_stored` counts stored rows: fewer
     than `rows_loaded` where order lines became one purchase each. `as_of_us` is the batch's as-of (UTC µs).
+    `rows_replaced` counts stored rows of earlier batches that went to make place for this one.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class IntakeReport:
     duplicates: pd.DataFrame = field(repr=False, compare=False)
     same_as_batch: int | None = None
     as_of_us: int | None = None
+    rows_replaced: int = 0
 
     @property
     def quarantined(self) -> pd.DataFrame:

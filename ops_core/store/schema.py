@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 # One entry per schema version; a file of version n is brought up by running the entries n+1 …
 MIGRATIONS: tuple[str, ...] = (
@@ -77,6 +77,17 @@ MIGRATIONS: tuple[str, ...] = (
     );
     INSERT INTO event_stats
     SELECT event_code, count(*), count(DISTINCT user_key), min(occurred_at), max(occurred_at) FROM events GROUP BY 1;
+    """,
+    """
+    ALTER TABLE batches ADD COLUMN replaced_by INTEGER;
+    CREATE TABLE replacements (
+        by_batch INTEGER NOT NULL, old_batch INTEGER NOT NULL, from_at TIMESTAMP NOT NULL, to_at TIMESTAMP NOT NULL,
+        experiments VARCHAR[], n_rows BIGINT NOT NULL
+    );
+    CREATE TABLE parked (
+        parked_id INTEGER NOT NULL, reason VARCHAR NOT NULL, by_batch INTEGER NOT NULL, source VARCHAR NOT NULL,
+        columns VARCHAR NOT NULL
+    );
     """,
 )
 
