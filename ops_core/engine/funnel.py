@@ -13,7 +13,9 @@ from typing import TypeVar
 import numpy as np
 
 from ops_core.engine import funnel_best, funnel_groups, funnel_kernel
+from ops_core.engine.funnel_chained import best_chained
 from ops_core.engine.funnel_choice import best_of, heads_of, rank_of
+from ops_core.engine.funnel_journeys import NEVER_US, Journeys, in_utc, with_converted
 from ops_core.engine.funnel_kernel import ABSENT, Array, Attempts, Between
 from ops_core.engine.funnel_plan import Block, Plan
 from ops_core.engine.funnel_spec import FunnelSpec
@@ -21,33 +23,9 @@ from ops_core.engine.funnel_unordered import unordered
 from ops_core.engine.steps import THREADS
 from ops_core.store import Store
 
+__all__ = ["NEVER_US", "BucketAnswer", "FunnelAnswer", "Journeys", "answer", "by_bucket"]
+
 Found = TypeVar("Found")
-NEVER_US = np.iinfo(np.int64).min
-
-
-@dataclass(frozen=True)
-class Journeys:
-    """Counted attempts: one per user, sorted by user (or one per attempt).
-
-    `user_keys` int32; `depth` int8, the last step contained (1 = only the first); `at_us[k]` UTC µs of step k + 1,
-    `NEVER_US` where the path does not contain it. In an unordered funnel step k means "k different steps covered".
-    """
-
-    user_keys: Array
-    depth: Array
-    at_us: Array
-
-    def __len__(self) -> int:
-        return len(self.user_keys)
-
-    @property
-    def reached(self) -> Array:
-        """Whether each path contains each step, `[step, attempt]`."""
-        return self.at_us != NEVER_US
-
-    def take(self, kept: Array) -> Journeys:
-        """Some of them."""
-        return Journeys(self.user_keys[kept], self.depth[kept], self.at_us[:, kept])
 
 
 @dataclass(frozen=True)
@@ -80,9 +58,11 @@ def answer(store: Store, spec: FunnelSpec) -> FunnelAnswer:
     plan = Plan(store, spec)
     mature_end = min(max(plan.mature_end_us, spec.start_us), spec.end_us)
     counted, n_dropped = _journeys(plan, spec.start_us, mature_end)
-    immature, _ = _journeys(plan, mature_end, spec.end_us) if mature_end < spec.end_us else (_no_journeys(plan), 0)
+    immature, _ = (
+        _journeys(plan, mature_end, spec.end_us) if mature_end < spec.end_us else (Journeys.none(plan.n_steps), 0)
+    )
     if spec.quick and len(immature):
-        counted, immature = _with_converted(counted, immature, plan.n_steps)
+        counted, immature = with_converted(counted, immature, plan.n_steps)
     if spec.reentry != "every_attempt":
         immature = immature.take(~np.isin(immature.user_keys, counted.user_keys))
     return FunnelAnswer(counted, immature, n_dropped)
@@ -98,7 +78,8 @@ def by_bucket(store: Store, spec: FunnelSpec, bucket_of: Callable[[Array], Array
     first, n_buckets = int(edges[0]), int(edges[1] - edges[0]) + 1
     mature_end = plan.mature_end_us - plan.layout.base_us
 
-    def count(block: Block) -> tuple[Array, Array]:
+    def count(number: int) -> tuple[Array, Array]:
+        block = plan.block(number)
         found = _attempts(plan, block, *_key_times(plan, spec.start_us, spec.end_us), best_only=False)
         times = plan.layout.times(found.starts)
         groups = _users(plan, block, found.starts) * n_buckets + (bucket_of(times + plan.layout.base_us) - first)
@@ -123,7 +104,11 @@ def by_bucket(store: Store, spec: FunnelSpec, bucket_of: Callable[[Array], Array
 def _journeys(plan: Plan, start_us: int, end_us: int) -> tuple[Journeys, int]:
     spec, layout = plan.spec, plan.layout
 
-    def collect(block: Block) -> tuple[Journeys, int]:
+    def collect(number: int) -> tuple[Journeys, int]:
+        if plan.is_chained:
+            found = best_chained(plan.chained_block(number), plan.stretch(start_us, end_us), plan.allowed)
+            return in_utc(layout, number, layout.users(found.starts), found.at), 0
+        block = plan.block(number)
         best_only = spec.reentry == "deepest"
         found = _attempts(plan, block, *_key_times(plan, start_us, end_us), best_only)
         users = _users(plan, block, found.starts)
@@ -134,36 +119,26 @@ def _journeys(plan: Plan, start_us: int, end_us: int) -> tuple[Journeys, int]:
         else:
             chosen = best_of(users, found, plan)
         n_dropped = len(np.unique(users)) - len(np.unique(users[chosen])) if spec.on_exclusion == "drop" else 0
-        at = found.at[:, chosen]
-        at_us = np.where(at == ABSENT, NEVER_US, layout.times(at) + layout.base_us)
-        keys = (users[chosen] + (block.number << layout.block_bits)).astype(np.int32)
-        return Journeys(keys, _depth(at), at_us), n_dropped
+        return in_utc(layout, number, users[chosen], found.at[:, chosen]), n_dropped
 
     if end_us <= start_us or not layout.n_users:
-        return _no_journeys(plan), 0
+        return Journeys.none(plan.n_steps), 0
     parts = list(_walk(plan, collect))
-    journeys = Journeys(
-        np.concatenate([part.user_keys for part, _ in parts]),
-        np.concatenate([part.depth for part, _ in parts]),
-        np.concatenate([part.at_us for part, _ in parts], axis=1),
-    )
-    return journeys, sum(n for _, n in parts)
+    return Journeys.joined([part for part, _ in parts]), sum(n for _, n in parts)
 
 
-def _walk(plan: Plan, collect: Callable[[Block], Found]) -> Iterable[Found]:
+def _walk(plan: Plan, collect: Callable[[int], Found]) -> Iterable[Found]:
+    """What `collect` finds in each block of users."""
     plan.prefetch()
     numbers = range(plan.layout.n_blocks)
     if len(numbers) == 1:
-        return [collect(plan.block(0))]
+        return [collect(0)]
     with ThreadPoolExecutor(THREADS) as threads:
-        return list(threads.map(lambda number: collect(plan.block(number)), numbers))
+        return list(threads.map(collect, numbers))
 
 
 def _attempts(plan: Plan, block: Block, low: int, high: int, best_only: bool) -> Attempts:
     """Attempts of a block that start in `[low, high)`, each at its best path over the variants of optional steps."""
-    if best_only and block.links is not None:
-        enters = _enters(plan, block, block.parts[0], low, high)
-        return funnel_best.best_linked(enters, block.parts, block.links, plan.window)
     starts = _starts(plan, block, low, high)
     best: Attempts | None = None
     for path in plan.variants:
@@ -321,26 +296,3 @@ def _users(plan: Plan, block: Block, keys: Array) -> Array:
 
 def _key_times(plan: Plan, start_us: int, end_us: int) -> tuple[int, int]:
     return start_us - plan.layout.base_us, end_us - plan.layout.base_us
-
-
-def _depth(at: Array) -> Array:
-    steps = np.arange(1, len(at) + 1, dtype=np.int8)[:, None]
-    return np.where(at != ABSENT, steps, np.int8(0)).max(axis=0, initial=0).astype(np.int8)
-
-
-def _no_journeys(plan: Plan) -> Journeys:
-    return Journeys(np.empty(0, np.int32), np.empty(0, np.int8), np.empty((plan.n_steps, 0), np.int64))
-
-
-def _with_converted(counted: Journeys, immature: Journeys, n_steps: int) -> tuple[Journeys, Journeys]:
-    """Quick view: users who have already converted count, although the window is still open."""
-    done = (immature.depth == n_steps) & ~np.isin(immature.user_keys, counted.user_keys[counted.depth == n_steps])
-    early = immature.take(done)
-    counted = counted.take(~np.isin(counted.user_keys, early.user_keys))
-    order = np.argsort(np.concatenate([counted.user_keys, early.user_keys]), kind="stable")
-    together = Journeys(
-        np.concatenate([counted.user_keys, early.user_keys])[order],
-        np.concatenate([counted.depth, early.depth])[order],
-        np.concatenate([counted.at_us, early.at_us], axis=1)[:, order],
-    )
-    return together, immature.take(~done)

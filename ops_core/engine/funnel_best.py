@@ -28,7 +28,6 @@ from ops_core.engine.funnel_kernel import (
 from ops_core.engine.funnel_unordered import unordered
 
 _NEVER = np.iinfo(np.int64).max
-_BEFORE = np.iinfo(np.int64).min // 2  # before every key, also with a window added
 
 
 @dataclass(frozen=True)
@@ -65,38 +64,6 @@ def best_ordered(
         if len(at_level):
             at[:level, at_level] = _first_clean(starts, steps[:level], window, exclusions, later, reach, at_level)
     return Attempts(at[0], reach.level, raw, at)
-
-
-def best_linked(enters: Array | None, steps: Sequence[Array], links: Sequence[Array], window: Window) -> Attempts:
-    """`best_ordered` without exclusions where it is known how neighbouring steps interleave: no search, only passes.
-
-    `enters`: which rows of the first step are starts, `None` for all. `origin[i]`: the latest start from which the
-    first i rows of a step can be reached, a running maximum.
-    """
-    layout = window.layout
-    starts = steps[0] if enters is None else steps[0][enters]
-    firsts = _firsts(layout.users(starts))
-    entrants, chosen = layout.users(starts)[firsts], starts[firsts].copy()
-    ends, deeper = chosen.copy(), np.zeros(len(firsts), bool)
-    origin = _running(starts if enters is None else np.where(enters, steps[0], _BEFORE))
-    for keys, counts in zip(steps[1:], links, strict=True):
-        reached_from = origin.take(counts)
-        kept = keys <= reached_from + window.elapsed
-        origin = _running(np.where(kept, reached_from, _BEFORE))
-        rows = keys[kept]
-        rows = rows[_firsts(layout.users(rows))]
-        places = np.searchsorted(entrants, layout.users(rows))
-        ends[places], deeper[places] = rows, True
-    earliest = np.maximum(window.earliest(ends[deeper]), chosen[deeper])
-    chosen[deeper] = starts[np.searchsorted(starts, earliest, side="left")]
-    return forward(chosen, steps, window)
-
-
-def _running(origins: Array) -> Array:
-    found = np.empty(len(origins) + 1, np.int64)
-    found[0] = _BEFORE
-    np.maximum.accumulate(origins, out=found[1:])
-    return found
 
 
 def best_unordered(starts: Array, steps: Sequence[Array], window: Window) -> Attempts:

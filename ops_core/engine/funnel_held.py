@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ops_core.engine import steps
+from ops_core.engine import step_fetch
 from ops_core.engine.funnel_kernel import Array
 from ops_core.engine.selection import Conditions
-from ops_core.engine.steps import Layout
+from ops_core.engine.step_layout import Layout
 from ops_core.store import Store
 
 PerCode = Iterable[tuple[int, Sequence[tuple[int, Conditions]]]]
@@ -35,7 +35,7 @@ class HeldRows:
     @classmethod
     def fetch(cls, store: Store, layout: Layout, per_code: PerCode, column: str, clip_us: int | None) -> HeldRows:
         """Rows of all steps, numbered by entity within each block; with `clip_us` only those before that instant."""
-        found = [steps.held_rows(store, code, per_step, column) for code, per_step in per_code]
+        found = [step_fetch.held_rows(store, code, per_step, column) for code, per_step in per_code]
         users = np.concatenate([part[0] for part in found]).astype(np.int64)
         times = np.concatenate([part[1] for part in found]) - layout.base_us
         masks = np.concatenate([part[2] for part in found])

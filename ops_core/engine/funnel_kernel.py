@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ops_core.engine.steps import Layout
+from ops_core.engine.step_layout import Layout
 
 Array = np.ndarray
 ABSENT = -1

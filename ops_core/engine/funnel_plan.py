@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from ops_core.engine import selection, steps
+from ops_core.engine.funnel_chained import ChainedBlock, Stretch
 from ops_core.engine.funnel_held import HeldRows
 from ops_core.engine.funnel_kernel import Array, Between, Window
 from ops_core.engine.funnel_spec import Exclusion, FunnelSpec, Step
 from ops_core.engine.selection import Conditions
-from ops_core.engine.steps import Layout, Rows
+from ops_core.engine.step_layout import Layout, Rows
+from ops_core.engine.steps import THREADS, Source
 from ops_core.model.filters import Filter
 from ops_core.model.segment import Segment
 from ops_core.model.time import DAY_US
 from ops_core.store import Store
 
-Source = tuple[int, Conditions]  # an event code, and what its rows have to pass
 _TAG_BITS, _NO_STEP = 4, 15
 _NARROW = 0.7  # a stretch of time below this share of the data is cut out before it is searched
 
@@ -40,7 +42,6 @@ class Block:
     excluded: Sequence[Array]
     tagged: tuple[Array, Array] | None
     owners: Array | None
-    links: Sequence[Array] | None = None
 
     @property
     def everything(self) -> Array:
@@ -175,8 +176,7 @@ class Plan:
             return Block(number, self.layout, None, (keys, masks), excluded, everything, owners)
         if self.is_disjoint:
             parts = [self._cut(steps.merged(self._blocks(sources, number))) for sources in self.sources]
-            links = [one.block(number) for one in self._links] if self._links else None
-            return Block(number, self.layout, parts, None, excluded, everything, None, links)
+            return Block(number, self.layout, parts, None, excluded, everything, None)
         by_code = [rows for rows in self._masked() if len(rows.block(number))]
         keys, masks = steps.merged_masks(
             [(rows.block(number), rows.block_masks(number)) for rows in by_code] or [_NONE]
@@ -186,27 +186,33 @@ class Plan:
             keys, masks = keys[kept], masks[kept]
         return Block(number, self.layout, None, (keys, masks), excluded, everything, None)
 
+    def chained_block(self, number: int) -> ChainedBlock:
+        """The rows of one block of a plain funnel, of all times."""
+        parts = [self._rows(source).block(number) for (source,) in self.sources]
+        chains = [one.block(number) for one in self._chains]
+        return ChainedBlock(number, self.layout, parts, chains, self._heads.block(number))
+
     def prefetch(self) -> None:
         """Bring the arrays into memory before the blocks are walked by several threads."""
+        wanted = list(itertools.chain(*self.excluded))
         if self.held_column:
             self._held  # noqa: B018  a cached property: built here
         elif self.is_disjoint:
-            for source in itertools.chain(*self.sources):
-                self._rows(source)
-            self._links  # noqa: B018  a cached property: built here
+            wanted += itertools.chain(*self.sources)
         else:
             self._masked()
-        for source in itertools.chain(*self.excluded):
-            self._rows(source)
         if self.spec.order == "strict":
-            for code in self._codes:
-                self._rows((code, self._any_row))
+            wanted += [(code, self._any_row) for code in self._codes]
+        with ThreadPoolExecutor(THREADS) as threads:
+            list(threads.map(self._rows, {_name(source): source for source in wanted}.values()))
+        if self.is_chained:
+            self._chains, self._heads  # noqa: B018  cached properties: built here
 
     def _blocks(self, sources: Sequence[Source], number: int) -> list[Array]:
         return [self._rows(source).block(number) for source in sources]
 
     def _rows(self, source: Source) -> Rows:
-        key = (source[0], source[1].text, str(source[1].parameters))
+        key = _name(source)
         if key not in self._held_rows_by_source:
             self._held_rows_by_source[key] = steps.rows_of(self.store, self.layout, *source)
         return self._held_rows_by_source[key]
@@ -216,16 +222,22 @@ class Plan:
         return {}
 
     @cached_property
-    def _links(self) -> list[steps.Links]:
-        """How neighbouring steps interleave, for a plain funnel over whole arrays; else empty."""
+    def is_chained(self) -> bool:
+        """Whether the steps are plain: one event each, in order, within an elapsed time, nothing excluded."""
         spec = self.spec
-        plain = (
-            spec.order == "ordered" and spec.reentry == "deepest" and not spec.exclusions and len(self.variants) == 1
-        )
-        if not plain or spec.window_us is None or self._is_narrow or any(len(one) != 1 for one in self.sources):
-            return []
-        pairs = itertools.pairwise(source for (source,) in self.sources)
-        return [steps.links_of(self.store, self.layout, *pair) for pair in pairs]
+        plain = spec.order == "ordered" and spec.reentry == "deepest" and not spec.exclusions
+        plain = plain and not spec.hold_constant and spec.window_us is not None and len(self.variants) == 1
+        return plain and self.is_disjoint and all(len(sources) == 1 for sources in self.sources)
+
+    @cached_property
+    def _chains(self) -> list[steps.Chain]:
+        """How the steps of a plain funnel lead to one another."""
+        sources = [source for (source,) in self.sources]
+        return [steps.chain_of(self.store, self.layout, sources[:n]) for n in range(2, self.n_steps + 1)]
+
+    @cached_property
+    def _heads(self) -> Rows:
+        return steps.user_heads(self.store, self.layout, self.sources[0][0])
 
     @cached_property
     def _any_row(self) -> Conditions:
@@ -272,6 +284,14 @@ class Plan:
             self.layout = self.layout.with_blocks(self.layout.block_bits // 2)
             del self._held
 
+    def stretch(self, start_us: int, end_us: int) -> Stretch:
+        """When attempts start and end, for a plain funnel; `[start_us, end_us)` in UTC µs."""
+        # Beyond the data's own span keys would be those of another user.
+        low, high, end = (
+            max(0, min(at - self.layout.base_us, self.layout.span_us)) for at in (start_us, end_us, self.spec.end_us)
+        )
+        return Stretch(low, high, self.window.elapsed, end if self.spec.clip else self.layout.span_us)
+
     def _cut(self, keys: Array) -> Array:
         kept = self._kept(keys)
         return keys if kept is None else keys[kept]
@@ -303,6 +323,11 @@ def _of_users(keys: Array, masks: Array, chosen: Array, layout: Layout) -> tuple
     kept = users < len(chosen)
     kept[kept] = chosen[users[kept]]
     return keys[kept], masks[kept]
+
+
+def _name(source: Source) -> tuple[int, str, str]:
+    code, conditions = source
+    return code, conditions.text, str(conditions.parameters)
 
 
 _NONE = (np.empty(0, np.int64), np.empty(0, np.uint16))

@@ -1,0 +1,96 @@
+"""Step rows out of the store: user keys and instants as they lie there, turned into keys batch by batch.
+
+Batches are made into keys while the next ones are read, and written into one array of the right size: no row is copied
+twice. Rows of one import come out in order; that is checked, and only where it is not so they are merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from ops_core.engine.selection import Conditions
+from ops_core.engine.step_layout import Array, Layout, Rows, is_in_order, laid_out
+from ops_core.store import Store
+from ops_core.store.schema import quote
+
+_BATCH_ROWS = 500_000
+_COUNT = "SELECT count(*) FROM events WHERE event_code = $code"
+_ROWS = "SELECT user_key, occurred_at FROM events WHERE event_code = $code AND {conditions}"
+_MASKED = """
+    SELECT user_key, occurred_at, mask
+    FROM (SELECT user_key, occurred_at, {mask} AS mask FROM events WHERE event_code = $code) WHERE mask <> 0
+"""
+_HELD = """
+    SELECT user_key, epoch_us(occurred_at) AS time_us, mask, held FROM (
+        SELECT user_key, occurred_at, {mask} AS mask, {column} AS held FROM events WHERE event_code = $code
+    ) WHERE mask <> 0 AND held IS NOT NULL
+"""
+PerStep = Sequence[tuple[int, Conditions]]
+
+
+def fetch(store: Store, layout: Layout, code: int, conditions: Conditions) -> Rows:
+    """The rows of one event that pass the conditions."""
+    statement = _ROWS.replace("{conditions}", conditions.text)
+    parameters = {"code": code, **conditions.parameters}
+    with store.cursor() as cursor:
+        keys = np.empty(cursor.execute(_COUNT, {"code": code}).fetchall()[0][0], np.int64)
+        edges, n_rows, last_user, rises = layout.block_edges, 0, -1, True
+        offsets = np.zeros(len(edges), np.intp)
+        for batch in cursor.sql(statement, params=parameters).to_arrow_reader(_BATCH_ROWS):
+            if not len(batch):
+                continue
+            users, times = _numbers(batch.column(0)), _numbers(batch.column(1)).view(np.int64)
+            layout.keys(users, times, keys[n_rows : n_rows + len(users)])
+            n_rows += len(users)
+            rises = rises and users[0] >= last_user and bool((users[1:] >= users[:-1]).all())
+            last_user = users[-1]
+            offsets += np.searchsorted(users, edges)
+    if rises and is_in_order(keys[:n_rows], offsets):
+        return Rows(keys if n_rows == len(keys) else keys[:n_rows].copy(), offsets)
+    with store.cursor() as cursor:
+        table = cursor.sql(statement, params=parameters).to_arrow_table()
+    return laid_out(layout, *_keyed(layout, table))
+
+
+def fetch_masked(store: Store, layout: Layout, code: int, per_step: PerStep) -> Rows:
+    """The rows of one event that pass the conditions of any step, with a mask: bit i for step i."""
+    mask, parameters = _mask_expression(per_step)
+    with store.cursor() as cursor:
+        statement = _MASKED.replace("{mask}", mask)
+        table = cursor.sql(statement, params={"code": code, **parameters}).to_arrow_table()
+    return laid_out(layout, *_keyed(layout, table), _column(table, "mask"))
+
+
+def held_rows(store: Store, code: int, per_step: PerStep, column: str) -> tuple[Array, Array, Array, pa.ChunkedArray]:
+    """User key, UTC µs, mask and value of the rows of one event that carry the property."""
+    mask, parameters = _mask_expression(per_step)
+    statement = _HELD.replace("{mask}", mask).replace("{column}", quote(column))
+    with store.cursor() as cursor:
+        table = cursor.sql(statement, params={"code": code, **parameters}).to_arrow_table()
+    return _column(table, "user_key"), _column(table, "time_us"), _column(table, "mask"), table.column("held")
+
+
+def _keyed(layout: Layout, table: pa.Table) -> tuple[Array, Array]:
+    users, times = _column(table, "user_key"), _column(table, "occurred_at").view(np.int64)
+    keys = np.empty(len(users), np.int64)
+    layout.keys(users, times, keys)
+    return users, keys
+
+
+def _mask_expression(per_step: PerStep) -> tuple[str, dict[str, object]]:
+    parts, parameters = [], {}
+    for step, conditions in per_step:
+        parts.append(f"CASE WHEN {conditions.text} THEN {1 << step} ELSE 0 END")
+        parameters.update(conditions.parameters)
+    return f"({' + '.join(parts)})::USMALLINT", parameters
+
+
+def _column(table: pa.Table, name: str) -> Array:
+    return _numbers(table.column(name).combine_chunks())
+
+
+def _numbers(column: pa.Array) -> Array:
+    return column.to_numpy(zero_copy_only=False)
