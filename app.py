@@ -10,7 +10,20 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages import _import, batches, campaigns, funnel, lifecycle, overview, retention, segments, settings, trends, value
+from pages import (
+    _import,
+    batches,
+    campaigns,
+    funnel,
+    lifecycle,
+    overview,
+    paths,
+    retention,
+    segments,
+    settings,
+    trends,
+    value,
+)
 from ui import address, current, empty, failures, links, sending, shell
 
 
@@ -27,6 +40,7 @@ CONTENTS = {
     "review": (Room("overview", overview.render),),
     "explore": (
         Room("funnel", funnel.render),
+        Room("paths", paths.render),
         Room("lifecycle", lifecycle.render),
         Room("retention", retention.render),
         Room("trends", trends.render),

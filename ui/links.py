@@ -41,6 +41,16 @@ def link(name: str, label: str, icon: str | None = None, **shared: str) -> None:
     )
 
 
+def question(name: str, label: str, asked: Mapping[str, Sequence[str]], icon: str | None = None) -> None:
+    """A link that puts a question to a page: the shared view, and `asked` in place of what the page was last asked."""
+    page = st.session_state[_STATE][name]
+    shared = [(key, text) for key, text in address.link_to(name) if key in address.SHARED]
+    st.page_link(
+        page, label=label, icon=icon, width="content",
+        query_params=[*shared, *((key, text) for key, texts in asked.items() for text in texts)],
+    )  # fmt: skip
+
+
 def first() -> str:
     """The address of the page that the bare address shows."""
     return next(iter(st.session_state[_STATE]))
