@@ -20,6 +20,7 @@ from ops_core.model.time import TimeRules
 from ops_core.store import Store, backup, batches, catalog, saved
 from ops_core.store import annotations as calendar
 from ops_core.store.reporting import Reporting, reporting, set_reporting
+from ops_core.store.upload_diff import UploadDiff, compare
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -96,6 +97,15 @@ class Workspace:
         rows_replaced. With `undone`, those taken back or replaced altogether, too.
         """
         return batches.batches(self.store, undone)
+
+    def upload_diff(self, batch_id: int) -> UploadDiff:
+        """An upload beside the previous one of its series: rows new, changed and missing, columns that came or went,
+        and volume per day beside the usual.
+
+        Raises:
+            StoreError: there is no such batch, or it was undone.
+        """
+        return compare(self.store, batch_id)
 
     def undo(self, batch_id: int) -> None:
         """Take a batch back: the workspace is as if it had never been loaded; only the history still names it.
