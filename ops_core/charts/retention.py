@@ -47,7 +47,7 @@ def draw(result: RetentionResult, t: Translator, palette: Palette = LIGHT) -> go
     fig = figure(palette, height=round(_ROW * (n + _FEET + 0.4)) + 40, left=_LEFT, top=30)
     fig.update_xaxes(
         tickvals=list(range(len(columns))), ticktext=column_labels(result, columns, t), side="top", showline=False,
-        range=[-0.5, len(columns) - 0.5],
+        range=[-0.5, len(columns) - 0.5], automargin=False,  # the margins fit; to find that out, all is drawn twice
     )  # fmt: skip
     table = cells.assign(
         x=cells["offset"].map({offset: place for place, offset in enumerate(columns)}),
@@ -241,7 +241,7 @@ def _blank_notes(fig: go.Figure, table: pd.DataFrame, n: int, n_columns: int, t:
 def _left(fig: go.Figure, cohorts: Sequence[str], sizes: pd.Series, t: Translator, palette: Palette) -> None:
     """Names at the left edge and sizes beside the map, as labels of two axes: quicker to draw than notes."""
     n = len(cohorts)
-    rows = {"range": [n + _FEET - 0.2, -0.5], "showgrid": False}
+    rows = {"range": [n + _FEET - 0.2, -0.5], "showgrid": False, "automargin": False}
     names = [
         *(f'<span style="color:{palette.ink}">{name}</span>' for name in cohorts),
         f'<b><span style="color:{palette.ink}">{t("retention.mean")}</span></b>', t("retention.eligible"),
@@ -252,7 +252,7 @@ def _left(fig: go.Figure, cohorts: Sequence[str], sizes: pd.Series, t: Translato
     )  # fmt: skip
     left_edge = {"overlaying": "y", "side": "right", "anchor": "free", "position": 0, "shift": -_LEFT - 4}
     fig.with_layout({"yaxis2": fig.layout.yaxis.to_plotly_json() | rows | left_edge | {
-        "tickvals": [*range(n), n + _MEAN_AT, n + _ELIGIBLE_AT], "ticktext": names, "automargin": False,
+        "tickvals": [*range(n), n + _MEAN_AT, n + _ELIGIBLE_AT], "ticktext": names,
     }})  # fmt: skip
 
 
