@@ -7,6 +7,7 @@ Writes `FILE_converted.csv` (UTF-8, RFC 4180, one header row, every cell its ori
 from __future__ import annotations
 
 import csv
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,13 +73,19 @@ def convert(
 
 
 def _write_rows(source: Source, target: Path) -> None:
-    with duckdb.connect() as connection, target.open("w", encoding="utf-8", newline="") as file:
+    with _database().cursor() as connection, target.open("w", encoding="utf-8", newline="") as file:
         source.stage(connection, "rows_to_write", lines=False)
         writer = csv.writer(file, lineterminator="\r\n")
         writer.writerow(_header(source))
         found = connection.execute("SELECT COLUMNS(* EXCLUDE line)::VARCHAR FROM rows_to_write")
         while rows := found.fetchmany(_ROWS_AT_ONCE):
             writer.writerows(rows)
+
+
+@functools.cache
+def _database() -> duckdb.DuckDBPyConnection:
+    # Starting one takes longer than converting a small file.
+    return duckdb.connect()
 
 
 def _header(source: Source) -> tuple[str, ...]:

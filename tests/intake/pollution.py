@@ -70,8 +70,8 @@ def line(cells: Sequence[str], delimiter: str = ",", quote: str = '"', escape: s
     return delimiter.join(texts)
 
 
-def polluted_files(every: int = 1) -> Iterator[Polluted]:
-    """All defects; of the row and cell defects only each `every`-th position."""
+def polluted_files(share: float = 1.0) -> Iterator[Polluted]:
+    """All defects; of the row and cell defects only a share of the positions, spread evenly."""
     rows = clean_table()
     yield from _file_defects(rows)
     yield from _dialects(rows)
@@ -81,9 +81,9 @@ def polluted_files(every: int = 1) -> Iterator[Polluted]:
         cells = (HEADER, *rows)[at]
         for column in range(len(HEADER)):
             number += 1
-            if number % every == 0:
+            if int(number * share) > int((number - 1) * share):
                 yield from _cell_defects(rows, lines, at, column)
-        if at % every == 0:
+        if int((at + 1) * share) > int(at * share):
             yield _changed(rows, lines, at, line(cells, " "), f"row_space_{at}", "row_delimiter")
 
 

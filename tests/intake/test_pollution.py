@@ -1,6 +1,6 @@
 """Polluted files, one defect each: the published measure, rows in wrong columns, rows lost without a trace.
 
-`OPSDECK_POLLUTION=all` runs every position (about 4,000 files); otherwise a sample of about 300.
+`OPSDECK_POLLUTION=all` runs every position (about 4,000 files); otherwise 55 % of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 from ops_core.intake.convert import convert
 from tests.intake.pollution import HEADER, Polluted, clean_table, polluted_files, score
 
-EVERY = 1 if os.environ.get("OPSDECK_POLLUTION") == "all" else 17
+SHARE = 1.0 if os.environ.get("OPSDECK_POLLUTION") == "all" else 0.55
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Pollute
     """Each file with its score, its number of wrong rows and of rows that are in neither output."""
     folder = tmp_path_factory.mktemp("polluted")
     found = {}
-    for file in polluted_files(EVERY):
+    for file in polluted_files(SHARE):
         source = folder / f"{file.name}.csv"
         source.write_bytes(file.content)
         report = convert(source, folder / "out")
@@ -35,6 +35,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Pollute
 
 
 def test_the_measure_is_met(results: dict[str, tuple[Polluted, float, int, int]]):
+    assert len(results) >= 2_000
     points = [result[1] for result in results.values()]
     assert sum(points) / len(points) >= 9.96
     by_kind = defaultdict(list)
@@ -51,7 +52,7 @@ def test_no_row_lands_in_wrong_columns_and_none_is_lost(results: dict[str, tuple
 
 def test_the_measure_itself():
     table = clean_table()
-    file = next(polluted_files(10_000))
+    file = next(polluted_files(0.0))
     perfect = "\r\n".join(",".join(f'"{c.replace(chr(34), chr(34) * 2)}"' for c in row) for row in [HEADER, *table])
     assert score(file, perfect) == (10.0, 0)
     assert score(file, None) == (0.0, 0)
