@@ -8,7 +8,7 @@ import pandas as pd
 
 from ops_core.analyses.cohort_axes import ALL, NO_VALUE, OTHER_VALUES
 from ops_core.analyses.cohort_change import newest_change
-from ops_core.analyses.retention import RetentionResult
+from ops_core.analyses.retention import RetentionQuery, RetentionResult
 from ops_core.locale import Translator
 
 
@@ -63,6 +63,11 @@ def paragraph(result: RetentionResult, t: Translator) -> str:
     )  # fmt: skip
 
 
+def remarks(result: RetentionResult, t: Translator) -> list[str]:
+    """What the data cannot tell, and what can still be answered; one sentence each."""
+    return [t(f"retention.remark_{code}") for code in result.remarks if code != "nothing_ripe"]
+
+
 def shown(result: RetentionResult) -> pd.DataFrame:
     """The cells on screen: cohorts with users, columns from the first one after the start that any cohort reached."""
     cells = result.overall
@@ -99,10 +104,23 @@ def cohort_text(result: RetentionResult, cohort: pd.Timestamp, t: Translator) ->
 
 def column_labels(result: RetentionResult, columns: list[int], t: Translator) -> list[str]:
     """Headings of the columns."""
-    ends = result.mean.set_index("offset")["offset_end"]
-    if result.query.measure != "bracket":
-        return [t(f"retention.col_{result.query.grain}", k=offset) for offset in columns]
-    return [t("retention.col_bracket", first=offset, last=int(ends[offset])) for offset in columns]
+    return offset_labels(result.query, columns, t)
+
+
+def offset_labels(query: RetentionQuery, columns: list[int], t: Translator) -> list[str]:
+    """Headings of the columns that start at some offsets."""
+    if query.measure != "bracket":
+        return [t(f"retention.col_{query.grain}", k=offset) for offset in columns]
+    ends = dict(query.brackets)
+    return [t("retention.col_bracket", first=offset, last=ends[offset]) for offset in columns]
+
+
+def at_column(result: RetentionResult, offset: int, t: Translator) -> str:
+    """A column as an age: at week 4, in periods 1–3."""
+    query = result.query
+    if query.measure == "bracket":
+        return t("retention.at_bracket", first=offset, last=dict(query.brackets)[offset])
+    return t(f"retention.at_{query.grain}", k=offset)
 
 
 def column_name(result: RetentionResult, offset: int, t: Translator) -> str:
