@@ -6,18 +6,21 @@ import streamlit as st
 
 import ui
 from ops_core.errors import OpsError
-from ui import loading, mapping, uploads
+from ui import import_files, import_one, loading, uploads
 
 
 def render() -> None:
     """Draw the page."""
     t = ui.screen().t
     ui.page_head(t("import.name"), t("import.question"))
+    files = uploads.drop_zone()
+    if loading.was_cancelled():
+        ui.note(t("error.load_cancelled"), "info")
     try:
-        waiting = uploads.drop_zone()
-        if waiting is not None:
-            loading.dismiss()
-            _prepare(waiting)
+        if len(files) == 1:
+            _one(files[0])
+        elif files:
+            _several(files)
     except OpsError as refusal:
         ui.note(ui.plain(refusal.sentence(t)), "warning")
     done = loading.last_report()
@@ -26,25 +29,27 @@ def render() -> None:
     ui.definition(t("import.definition"))
 
 
-def _prepare(waiting: uploads.Upload) -> None:
+def _one(upload: uploads.Upload) -> None:
     t = ui.screen().t
-    with ui.controls():
-        st.markdown(f"**{ui.plain(waiting.name)}**", width="content")
-        source = mapping.reading_options(waiting)
-        if st.button(t("import.another"), type="tertiary", icon=":material/close:"):
-            uploads.forget()
-            st.rerun()
-    look = uploads.look_into(waiting, source)
-    options = mapping.roles_form(waiting, look)
-    mapping.preview(look, options.mapping if options else {})
-    for found in look.notes:
-        st.markdown(f"- {ui.plain(found.sentence(t))}")
-    with st.grid(3, min_column_width=240, gap=(10, 12)):
-        target = mapping.target(waiting)
-    if options is None:
-        st.button(t("import.load"), type="primary", disabled=True)
-    elif st.button(ui.on_primary(ui.screen().palette, t("import.load_n", rows=t.number(look.n_rows))), type="primary"):
-        loading.load(waiting, target, options, source)
+    import_one.head(upload)
+    ready = import_one.prepare(upload)
+    if ready is None:
+        return
+    label = t("import.load_n", rows=t.number(ready.look.n_rows))
+    if st.button(ui.on_primary(ui.screen().palette, label), type="primary"):
+        loading.load([ready], ready.target)
+
+
+def _several(files: list[uploads.Upload]) -> None:
+    t = ui.screen().t
+    import_files.head(files)
+    ready, target = import_files.prepare(files)
+    if target is None:
+        return
+    import_files.hint(files, ready)
+    label = t("import.load_files", n=len(ready))
+    if st.button(ui.on_primary(ui.screen().palette, label), type="primary", disabled=not ready):
+        loading.load(ready, target)
 
 
 if __name__ == "__main__":

@@ -1,76 +1,158 @@
-"""Running an import with progress, and showing what became of every row."""
+"""Running imports with progress, and showing what became of every row."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 
+import pandas as pd
 import streamlit as st
 
 from ops_core.charts import intake as intake_chart
-from ops_core.intake.load import LoadOptions, Watch
+from ops_core.errors import IntakeError
+from ops_core.intake.folder import Outcome
+from ops_core.intake.load import Watch
 from ops_core.intake.report import IntakeReport
-from ops_core.intake.source import SourceOptions
-from ui import address, layout, links, session, uploads
+from ops_core.workspace import Workspace
+from ui import address, import_memory, layout, links, session, uploads
 from ui.current import screen
+from ui.import_one import Ready, quarantine_columns
+from ui.import_work import Progress, waited_for
 from ui.mapping import Target
 from ui.tables import Column, table
 from ui.text import plain, small
-from ui.uploads import Upload
 
-_REPORT = "import.report"
+_REPORT, _CANCELLED = uploads.REPORT, "import.cancelled"
 _NEXT = ("overview", "funnel", "retention", "campaigns", "segments", "batches")
 
 
-def load(upload: Upload, target: Target, options: LoadOptions, source: SourceOptions) -> None:
-    """Load the waiting file; its report then stands on the page until the next file is dropped.
+def load(files: Sequence[Ready], target: Target) -> None:
+    """Load waiting files, each as a batch of its own; their reports then stand on the page until other files come.
 
-    The Cancel button interrupts the running import at its next step; the transaction is then rolled back.
+    Cancel stops the running import, whose transaction is rolled back; files that were loaded before it stay.
 
     Raises:
-        OpsError: the file or the target's name is refused; nothing was stored.
+        OpsError: the only file or the target's name is refused; nothing was stored.
     """
     t = screen().t
-    if target.is_new:
-        workspace = session.new_workspace(target.name, target.time_zone)
-    else:
-        workspace = session.open_workspace(target.name, t)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        bar = st.progress(0.0, text=t("import.step_reading"))
-        st.button(t("import.cancel"), key="cancel_import")
-    watch = Watch(progress=lambda step, share: bar.progress(share, text=t(f"import.step_{step}")))
-    kept = False
+    workspace = (
+        session.new_workspace(target.name, target.time_zone)
+        if target.is_new
+        else session.open_workspace(target.name, t)
+    )
+    outcomes: list[Outcome] = []
     try:
-        report = workspace.load(upload.path, options=replace(options, source=source), watch=watch)
-        kept = True
+        waited_for(
+            lambda progress: _load_all(workspace, files, outcomes, progress),
+            lambda progress: _told(progress, len(outcomes), files),
+            lambda: st.session_state.update({_CANCELLED: True}),
+            "load",
+        )
     finally:
-        # A workspace made for a file that was then refused or cancelled would only be in the way.
-        if target.is_new and not kept:
+        taken = [outcome for outcome in outcomes if outcome.report is not None]
+        # A workspace made for files that were then refused or cancelled would only be in the way.
+        if target.is_new and not taken:
             session.discard_workspace(target.name)
-    st.session_state[_REPORT] = (target.name, report)
-    uploads.forget()
-    address.change("workspace", target.name)  # what was loaded is what is looked at from here on
-    st.rerun()
+    if not taken and len(files) == 1:
+        raise outcomes[0].refusal
+    _finish(files, outcomes, target if taken else None)
 
 
-def last_report() -> tuple[str, IntakeReport] | None:
-    """Workspace and report of the last import of this session, until another file waits."""
+def was_cancelled() -> bool:
+    """Whether the last import was stopped; told once."""
+    return bool(st.session_state.pop(_CANCELLED, False))
+
+
+def last_report() -> tuple[str, tuple[Outcome, ...]] | None:
+    """Workspace and outcomes of the last import of this session, until another file comes."""
     return st.session_state.get(_REPORT)
 
 
-def dismiss() -> None:
-    """Put the last report away."""
-    st.session_state.pop(_REPORT, None)
+def show(name: str, outcomes: Sequence[Outcome]) -> None:
+    """The account of an import: of one file, or a summary and the account of each file."""
+    reports = [outcome.report for outcome in outcomes if outcome.report is not None]
+    if len(outcomes) == 1:
+        _account(name, reports[0])
+        return
+    t = screen().t
+    totals = {key: t.number(sum(getattr(one, f"rows_{key}") for one in reports)) for key in ("read", "loaded")}
+    aside = sum(one.rows_quarantined for one in reports)
+    layout.answer(
+        t("import.files_loaded", n=len(reports), of=len(outcomes), loaded=totals["loaded"]),
+        t("import.files_account", read=totals["read"], aside=t.number(aside), workspace=plain(name)),
+    )
+    _ways_on(name)
+    frame = _summary(outcomes)
+    kinds = {"rows_read": "count", "rows_loaded": "count", "rows_duplicate": "count", "rows_quarantined": "count"}
+    columns = [Column(key, t(f"import.s_{key}"), kinds.get(key, "text")) for key in frame]
+    with layout.wide():
+        table(frame, columns, name="import_files", files=True)
+    if reports:
+        chosen = st.selectbox(
+            t("import.account_of"), range(len(reports)), format_func=lambda index: reports[index].file_name,
+            key="import.account_of", width=380,
+        )  # fmt: skip
+        _details(reports[chosen])
 
 
-def show(name: str, report: IntakeReport) -> None:
-    """The report: sentence, staircase of rows, notes, quarantine with download, and where to go next."""
-    t, palette = screen().t, screen().palette
+def _load_all(workspace: Workspace, files: Sequence[Ready], outcomes: list[Outcome], progress: Progress) -> None:
+    watch = Watch(progress=progress.tell, cancelled=progress.is_stopped)
+    for file in files:
+        path = file.upload.path
+        try:
+            outcomes.append(Outcome(path, report=workspace.load(path, options=file.options, watch=watch)))
+        except IntakeError as refusal:
+            if refusal.code == "load_cancelled":
+                raise
+            outcomes.append(Outcome(path, refusal=refusal))
+        else:
+            options = file.options
+            import_memory.keep(workspace, file.look.columns, options.source_time_zone, options.date_order)
+
+
+def _told(progress: Progress, n_done: int, files: Sequence[Ready]) -> str:
+    t = screen().t
+    step = t(f"import.step_{progress.step or 'reading'}")
+    if len(files) == 1:
+        return step
+    name = plain(files[min(n_done, len(files) - 1)].upload.name)
+    return t("import.file_n_of", i=min(n_done + 1, len(files)), n=len(files), name=name, step=step)
+
+
+def _finish(files: Sequence[Ready], outcomes: Sequence[Outcome], target: Target | None) -> None:
+    shown = target.name if target else ""
+    st.session_state[_REPORT] = (shown, tuple(outcomes))
+    for file, outcome in zip(files, outcomes, strict=True):
+        if outcome.report is not None:
+            uploads.forget(file.upload.mark)
+    if target:
+        address.change("workspace", target.name)  # what was loaded is what is looked at from here on
+    st.rerun()
+
+
+def _account(name: str, report: IntakeReport) -> None:
+    """One file: sentence, where to go next, and the details."""
+    t = screen().t
     said = "import.account" if report.batch_id is not None else "import.account_known"
-    layout.answer(intake_chart.headline(report, t), t(said, file=plain(report.file_name), workspace=plain(name)))
+    as_of = ""
+    if report.as_of_us is not None:
+        as_of = " " + t("import.complete_until", moment=t.datetime(screen().workspace.rules.moment(report.as_of_us)))
+    sentence = t(said, file=plain(report.file_name), workspace=plain(name)) + as_of
+    layout.answer(plain(intake_chart.headline(report, t)), sentence)
+    _ways_on(name)
+    _details(report)
+
+
+def _ways_on(name: str) -> None:
+    t = screen().t
     with st.container(horizontal=True, gap="xsmall"):
         for page in _NEXT:
             if links.exists(page):
                 links.link(page, t(f"shell.page_{page}"), icon=":material/arrow_forward:", workspace=name)
+
+
+def _details(report: IntakeReport) -> None:
+    """Staircase of rows, notes, quarantine and repeated rows with downloads."""
+    t, palette = screen().t, screen().palette
     with layout.panels():
         with st.container(gap=12):
             layout.panel_head(t("import.accounting"), t("import.accounting_text"), name="import_rows")
@@ -80,9 +162,13 @@ def show(name: str, report: IntakeReport) -> None:
             )  # fmt: skip
         with st.container(gap=12):
             layout.panel_head(t("import.notes"), t("import.notes_text"), name="import_notes")
-            for sentence in report.sentences(t) or [t("import.no_notes")]:
-                st.markdown(f"- {plain(sentence)}")
+            for note in report.notes:
+                sign = ":material/warning: " if note.level == "warning" else ""
+                st.markdown(f"- {sign}{plain(note.sentence(t))}")
+            if not report.notes:
+                st.markdown(f"- {t('import.no_notes')}")
     _quarantine(report)
+    _repeated(report)
 
 
 def _quarantine(report: IntakeReport) -> None:
@@ -91,6 +177,37 @@ def _quarantine(report: IntakeReport) -> None:
         return
     frame = report.quarantined_in(t)
     layout.panel_head(t("import.quarantine"), t("import.quarantine_text"), name="import_quarantine")
-    columns = [Column(name, t(f"import.q_{name}"), "count" if name == "line" else "text") for name in frame.columns]
-    table(frame, columns, name="quarantine", files=True, height=min(420, 36 + 32 * (len(frame) + 1)))
+    height = min(420, 38 + 32 * len(frame))
+    table(frame, quarantine_columns(frame.columns), name="quarantine", files=True, height=height)
     st.markdown(small(t("import.quarantine_hint")))
+
+
+def _repeated(report: IntakeReport) -> None:
+    """The rows that are there already, to be checked against the file."""
+    t, frame = screen().t, report.duplicates
+    if frame.empty:
+        return
+    with st.expander(t("import.repeated", n=len(frame)), on_change="rerun", key="import.repeated") as repeated:
+        if repeated.open:
+            times = {name for name in frame if pd.api.types.is_datetime64_any_dtype(frame[name])}
+            columns = [Column("line", t("import.q_line"), "count")]
+            columns += [
+                Column(name, t(f"import.role_{name}"), "datetime" if name in times else "text")
+                for name in frame.columns[1:]
+            ]
+            texts = {name: frame[name].astype(str) for name in frame.columns[1:] if name not in times}
+            table(frame.assign(**texts), columns, name="repeated_rows", files=True)
+
+
+def _summary(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    t = screen().t
+    rows = []
+    for outcome in outcomes:
+        report, refusal = outcome.report, outcome.refusal
+        counts = [getattr(report, f"rows_{key}", None) for key in ("read", "loaded", "duplicate", "quarantined")]
+        known = "known" if report and report.batch_id is None else "loaded"
+        state = refusal.sentence(t) if refusal else t(f"import.state_{known}")
+        rows.append((outcome.path.name, t(f"shell.kind_{report.kind}") if report else None, *counts, state))
+    names = ["file", "kind", "rows_read", "rows_loaded", "rows_duplicate", "rows_quarantined", "state"]
+    frame = pd.DataFrame(rows, columns=names)
+    return frame.astype({name: "Int64" for name in names if name.startswith("rows_")})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import zoneinfo
 from collections.abc import Mapping
@@ -10,19 +11,21 @@ from pathlib import Path
 
 import streamlit as st
 
-from ops_core.intake.load import LoadOptions
+from ops_core.errors import OpsError
+from ops_core.intake.checkup import Checkup
 from ops_core.intake.roles import KINDS, REQUIRED, ROLES, Guess
-from ops_core.intake.source import SourceOptions
+from ops_core.model.time import TimeRules
 from ui import session
 from ui.current import screen
+from ui.import_look import Look
+from ui.import_memory import Memory
 from ui.tables import Column, table
-from ui.text import small
-from ui.uploads import Look, Upload
+from ui.text import plain, small
+from ui.uploads import Upload
 
 _SHOWN_ROWS = 6
 _NONE = ""
 _FIXED = "="
-_ENCODINGS = ("", "utf-8", "gb18030", "big5", "utf-16", "cp1252")
 _TIME_ROLES = ("occurred_at", "signup_at")
 _USUAL_ZONES = (
     *("Asia/Shanghai", "Asia/Hong_Kong", "Asia/Tokyo", "Asia/Singapore", "Asia/Kolkata", "Europe/London"),
@@ -39,67 +42,105 @@ class Target:
     time_zone: str
 
 
-def reading_options(upload: Upload) -> SourceOptions:
-    """How to read the file, where its own evidence is not enough; a popover at the end of the row."""
-    t = screen().t
-    with st.popover(t("import.reading"), key=f"reading.{upload.mark}"):
-        encoding = st.selectbox(
-            t("import.encoding"),
-            _ENCODINGS,
-            format_func=lambda code: code.upper() if code else t("import.automatic"),
-            key=f"encoding.{upload.mark}",
-        )
-        headless = st.toggle(t("import.no_header"), key=f"headless.{upload.mark}")
-    return SourceOptions(encoding=encoding or None, header_rows=0 if headless else None)
+@dataclass(frozen=True)
+class Meaning:
+    """A file's kind and roles as they stand in the form; `guess` is None while a column that is needed is missing."""
+
+    kind: str
+    mapping: Mapping[str, str | None]
+    zone: str | None
+    guess: Guess | None
 
 
-def target(upload: Upload) -> Target:
-    """Which workspace to load into. A file never goes into a demo; a new workspace is named after the file."""
+def target(upload: Upload, memory: Memory | None) -> Target:
+    """Which workspace to load into: where the last such file went, else the one that is shown, else a new one.
+
+    A file never goes into a demo; a new workspace is named after the file.
+    """
     t, current = screen().t, Path(screen().workspace.path).stem
     own = [name for name in session.workspace_names(t.language) if not session.is_demo(name)]
     names = [*own, _NONE]
-    first = names.index(current) if current in own else len(own)
+    usual = memory.workspace if memory else current
+    first = names.index(usual) if usual in own else len(own)
     chosen = st.selectbox(
         t("import.into"),
         names,
         index=first,
         format_func=lambda name: name or t("import.new_workspace"),
         key=f"into.{upload.mark}",
+        persist_state="session",
     )
     if chosen:
-        return Target(chosen, is_new=False, time_zone="")
+        rules = session.open_workspace(chosen, t).rules
+        return Target(chosen, is_new=False, time_zone=rules.zone)
     title = st.text_input(
-        t("import.new_name"), _free_name(upload.name, own), max_chars=60, key=f"new_name.{upload.mark}"
-    )
+        t("import.new_name"), _free_name(upload.name, own), max_chars=60, key=f"new_name.{upload.mark}",
+        persist_state="session",
+    )  # fmt: skip
     zone = _zone_select(t("import.reporting_zone"), f"zone.{upload.mark}", t("import.reporting_zone_help"))
     return Target(title.strip(), is_new=True, time_zone=zone)
 
 
-def roles_form(upload: Upload, look: Look) -> LoadOptions | None:
-    """Kind, roles and source time zone as a form; `None` while a column that is needed is missing."""
+def as_of(upload: Upload, found: Checkup | None, rules: TimeRules) -> str | None:
+    """Through which day the data is complete: proposed from the data, one line, to be changed. `None` as proposed.
+
+    Returns the ISO date of the day after, which is where the complete data ends.
+    """
+    if found is None or found.as_of_us is None or found.last_us is None:
+        return None
     t = screen().t
-    guess = look.guess("auto")
+    newest = rules.moment(found.last_us)
+    proposed = rules.moment(found.as_of_us).date() - dt.timedelta(days=1)
+    first = min(rules.moment(found.first_us).date(), proposed)
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        chosen = st.date_input(
+            t("import.as_of"), proposed, min_value=first, max_value=newest.date() + dt.timedelta(days=366),
+            format="YYYY-MM-DD", key=f"as_of.{found.as_of_us}.{rules.zone}.{upload.mark}", width=220,
+            help=t("import.as_of_help"), persist_state="session",
+        )  # fmt: skip
+        st.markdown(small(t("import.as_of_evidence", newest=t.datetime(newest))), width="stretch")
+    if not isinstance(chosen, dt.date) or chosen == proposed:
+        return None
+    return (chosen + dt.timedelta(days=1)).isoformat()
+
+
+def roles_form(upload: Upload, look: Look, memory: Memory | None) -> Meaning:
+    """Kind, roles and source time zone, guessed with reasons or as the last such file was read."""
+    t = screen().t
+    # A role that had no column last time has none now.
+    guess = look.guess(memory.kind, _as_said(memory)) if memory else look.guess()
     kinds = list(KINDS)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         kind = st.selectbox(
             t("import.kind"),
             kinds,
-            index=kinds.index(guess.kind) if guess else 0,
+            index=kinds.index(guess.kind) if isinstance(guess, Guess) else None,
+            placeholder=t("import.kind_choose"),
             format_func=lambda code: t(f"shell.kind_{code}"),
             key=f"kind.{upload.mark}",
             width=260,
+            persist_state="session",
         )
         zone = None
-        if any(role in ROLES[kind] for role in _TIME_ROLES):
-            zone = _zone_select(t("import.source_zone"), f"source_zone.{upload.mark}", t("import.source_zone_help"))
-    if guess is None or guess.kind != kind:
+        if kind and any(role in ROLES[kind] for role in _TIME_ROLES):
+            usual = memory.zone if memory else None
+            zone = _zone_select(
+                t("import.source_zone"), f"source_zone.{upload.mark}", t("import.source_zone_help"), usual
+            )
+        st.markdown(small(_why(guess, kind, memory)), width="stretch")
+    if isinstance(guess, OpsError) and guess.code != "already_counted":
+        st.warning(plain(guess.sentence(t)), icon=":material/help:")
+    if not kind:
+        return Meaning("", {}, zone, None)
+    if isinstance(guess, OpsError) or guess.kind != kind:
         guess = look.guess(kind)
-    mapping = _roles(upload, look, kind, guess)
+    mapping = _roles(upload, look, kind, guess if isinstance(guess, Guess) else None)
     missing = [role for role in REQUIRED[kind] if not mapping.get(role)]
     if missing:
         st.markdown(t("import.missing_roles", roles=t.join([t(f"import.role_{role}") for role in missing])))
-        return None
-    return LoadOptions(kind=kind, mapping=mapping, source_time_zone=zone, source=SourceOptions(), name=upload.name)
+        return Meaning(kind, mapping, zone, None)
+    said = look.guess(kind, mapping)
+    return Meaning(kind, mapping, zone, said if isinstance(said, Guess) else None)
 
 
 def preview(look: Look, mapping: Mapping[str, str | None]) -> None:
@@ -115,13 +156,31 @@ def preview(look: Look, mapping: Mapping[str, str | None]) -> None:
     table(shown.set_axis([column.name for column in columns], axis=1), columns, name="preview")
 
 
+def _as_said(memory: Memory) -> dict[str, str | None]:
+    return {role: memory.mapping.get(role) for role in ROLES[memory.kind]}
+
+
+def _why(guess: Guess | OpsError, kind: str | None, memory: Memory | None) -> str:
+    """Why this kind: as last time, or what in the columns speaks for it."""
+    t = screen().t
+    if memory is not None:
+        return t("import.as_last_time", workspace=plain(memory.workspace), batch=memory.batch_id)
+    if isinstance(guess, OpsError) or guess.kind != kind:
+        return t("import.because_told") if kind else ""
+    return plain(t(f"import.because_{guess.reason}", **guess.values))
+
+
 def _roles(upload: Upload, look: Look, kind: str, guess: Guess | None) -> dict[str, str | None]:
-    guessed = guess.mapping if guess else {}
+    guessed = {role.role: role for role in guess.roles} if guess else {}
     mapping: dict[str, str | None] = {}
     with st.grid(4, min_column_width=190, gap=(10, 12)) as grid:
         for role in ROLES[kind]:
-            with grid.cell():
-                mapping[role] = _role_select(upload, look, kind, role, guessed.get(role))
+            with grid.cell(), st.container(gap="xxsmall"):
+                found = guessed.get(role)
+                column = found and (found.column if found.constant is None else f"={found.constant}")
+                mapping[role] = _role_select(upload, look, kind, role, column)
+                if found is not None and mapping[role] == column and found.reason != "told":
+                    st.markdown(small(plain(screen().t(f"import.because_{found.reason}", **found.values))))
     return mapping
 
 
@@ -130,28 +189,33 @@ def _role_select(upload: Upload, look: Look, kind: str, role: str, guessed: str 
     options = [_NONE, *dict.fromkeys(look.columns)]
     if role in ("event", "experiment"):
         options.append(_FIXED)
+    fixed = guessed.removeprefix(_FIXED) if guessed and guessed not in options and guessed.startswith(_FIXED) else ""
+    usual = _FIXED if fixed and _FIXED in options else guessed
     label = t(f"import.role_{role}") + ("" if role not in REQUIRED[kind] else "\u2009*")
     chosen = st.selectbox(
         label,
         options,
-        index=options.index(guessed) if guessed in options else 0,
+        index=options.index(usual) if usual in options else 0,
         format_func=lambda name: {_NONE: t("import.no_column"), _FIXED: t("import.fixed_name")}.get(name, name),
         key=f"role.{kind}.{role}.{upload.mark}",
         help=t(f"import.role_{role}_help"),
+        persist_state="session",
     )
     if chosen != _FIXED:
         return chosen or None
-    name = st.text_input(t("import.fixed_text"), key=f"fixed.{kind}.{role}.{upload.mark}", max_chars=80)
+    name = st.text_input(
+        t("import.fixed_text"), fixed, key=f"fixed.{kind}.{role}.{upload.mark}", max_chars=80, persist_state="session"
+    )
     return f"={name.strip()}" if name.strip() else None
 
 
-def _zone_select(label: str, key: str, hint: str) -> str:
+def _zone_select(label: str, key: str, hint: str, usual: str | None = None) -> str:
     browser = st.context.timezone
     known = zoneinfo.available_timezones()
-    first = browser if browser in known else "UTC"
+    first = next((zone for zone in (usual, browser) if zone in known), "UTC")
     zones = list(dict.fromkeys([first, *_USUAL_ZONES]))
     zones += sorted(zone for zone in known if "/" in zone and zone not in zones)
-    return st.selectbox(label, zones, key=key, help=hint, filter_mode="contains", width=260)
+    return st.selectbox(label, zones, key=key, help=hint, filter_mode="contains", width=260, persist_state="session")
 
 
 def _free_name(file_name: str, taken: list[str]) -> str:

@@ -3,8 +3,10 @@
 Unit: `per="count"`: each of the denominator (a click) is one independent trial, so the rate is a share; this is how
 such tests are usually read, and too sure of itself where one user clicks many times. `per="row"`: each row (a day) is
 one observation and the rate a ratio of sums (delta method, definitions §9); it needs many rows and trusts no
-independence within a day. Intervals: `experiments.compare`. Known limit: who is behind the counts cannot be seen, so
-neither double exposure nor a user's own variance can be checked.
+independence within a day. Intervals: `experiments.compare`. `uneven_days` says how
+much wider the second reading is: well above 1 means that days differ by more than chance, and the first is too sure.
+Known limit: who is behind the counts cannot be seen, so neither double exposure nor a user's own variance can be
+checked.
 
     table = join.text_of("daily.csv")
     counted.analyze(table, counted.CountedQuery(numerator="enrolments", denominator="clicks")).metrics
@@ -12,7 +14,8 @@ neither double exposure nor a user's own variance can be checked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
@@ -20,13 +23,16 @@ import pandas as pd
 
 from ops_core.analyses.experiment_sources import default_control
 from ops_core.analyses.experiments import compare
-from ops_core.analyses.inference import srm
+from ops_core.analyses.inference import SRM_BLOCKS, srm
 from ops_core.errors import QueryError, nearest
 from ops_core.intake.vocabulary import EXACT, folded
 from ops_core.model.aggregates import Aggregates
 from ops_core.model.multiplicity import holm
 
 UNITS = ("count", "row")
+_UNEVEN, _ENOUGH_ROWS = 1.5, 10
+_TRIALS = ("click", "visit", "session", "uv", "user", "点击", "访客", "访问", "人数")
+_OUTCOMES = ("enrol", "conver", "order", "purchase", "pay", "signup", "报名", "转化", "订单", "下单", "支付", "购买")
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,9 @@ class CountedResult:
     """`arms`: arm, is_control, n_rows, numerator, denominator, rate (nan for an empty denominator). `metrics`, one row
     per other arm: arm, difference, low, high (in the rate's unit), relative, relative_low, relative_high (share of the
     control's rate, nan where that cannot be told from 0), p_value, p_adjusted (Holm). `srm_p_value`: the denominators
-    against an equal split. `n_rows_left_out`: rows without a numerator or denominator, such as days still open.
+    against an equal split, by the unit of the query (counts: chi-square; rows: Welch on a row's denominator).
+    `uneven_days`: width of the interval by rows ÷ by counts, the largest over the arms; nan where a reading is not
+    possible. `n_rows_left_out`: rows without a numerator or denominator, such as days still open.
     """
 
     query: CountedQuery
@@ -62,6 +70,19 @@ class CountedResult:
     metrics: pd.DataFrame
     srm_p_value: float
     n_rows_left_out: int
+    uneven_days: float = float("nan")
+
+    @property
+    def verdict(self) -> tuple[str, pd.Series]:
+        """What the table says, and the row of `metrics` that says it most clearly: `srm` (the split is off, nothing can
+        be read), `better`, `worse`, or `open` (not told apart from chance).
+        """
+        row = self.metrics.sort_values("p_adjusted", na_position="last").iloc[0]
+        if self.srm_p_value < SRM_BLOCKS:
+            return "srm", row
+        if not row["p_adjusted"] < self.query.alpha:
+            return "open", row
+        return ("better" if row["difference"] > 0 else "worse"), row
 
 
 def analyze(table: pd.DataFrame, query: CountedQuery) -> CountedResult:
@@ -85,14 +106,38 @@ def analyze(table: pd.DataFrame, query: CountedQuery) -> CountedResult:
     sums = {name: _sums(numbers[numbers["arm"] == name], query.per) for name in order}
     arms = pd.DataFrame([_arm_row(name, numbers[numbers["arm"] == name], name == control) for name in order])
     metrics = pd.DataFrame([_metric_row(name, sums[control], sums[name], query.alpha) for name in order[1:]])
-    totals = [int(total) for total in arms["denominator"]]
+    groups = {name: numbers[numbers["arm"] == name] for name in order}
     return CountedResult(
         query,
         arms,
         metrics.assign(p_adjusted=holm(metrics["p_value"])),
-        srm(totals, [1.0] * len(totals)),
+        _split(groups, query),
         len(table) - len(kept),
+        _uneven(groups, query),
     )
+
+
+def suggested(table: pd.DataFrame, counts: Sequence[str], arm: str) -> CountedQuery:
+    """What is usually asked of a table whose columns of counts are given, the larger first: later ÷ earlier step.
+
+    By rows where there are enough of them and days differ by more than chance, else by counts.
+
+    Raises:
+        QueryError: as `analyze`.
+    """
+    trials = next((name for name in counts if any(word in folded(name) for word in _TRIALS)), counts[0])
+    later = [name for name in counts if name != trials]
+    later = later[max(0, list(counts).index(trials) - 1) :] if list(counts).index(trials) else later
+    outcome = next((name for name in later if any(word in folded(name) for word in _OUTCOMES)), later[0])
+    query = CountedQuery(outcome, trials, arm=arm)
+    try:
+        found = analyze(table, query)
+    except QueryError as refusal:
+        if refusal.code in ("counted_no_arm", "counted_one_arm"):
+            raise
+        return replace(query, per="row")
+    is_uneven = found.uneven_days > _UNEVEN and found.arms["n_rows"].min() >= _ENOUGH_ROWS
+    return replace(query, per="row") if is_uneven else query
 
 
 def _arm_column(table: pd.DataFrame) -> str:
@@ -117,6 +162,29 @@ def _number(cell: str) -> Decimal:
         return Decimal(cell.replace(",", ""))
     except InvalidOperation:
         raise QueryError("counted_no_number", value=cell) from None
+
+
+def _split(groups: Mapping[str, pd.DataFrame], query: CountedQuery) -> float:
+    """The p-value of the denominators against an equal split."""
+    totals = [int(rows["d"].sum()) for rows in groups.values()]
+    if query.per == "count":
+        return srm(totals, [1.0] * len(totals))
+    control, *others = (Aggregates.of_values([Fraction(d) for d in rows["d"]]) for rows in groups.values())
+    return min(holm([compare(control, other).p_value for other in others]))
+
+
+def _uneven(groups: Mapping[str, pd.DataFrame], query: CountedQuery) -> float:
+    """How much wider the interval by rows is than that by counts; nan where there is only one of them."""
+    widths = []
+    for per in UNITS:
+        try:
+            control, *others = (_sums(rows, per) for rows in groups.values())
+        except QueryError:
+            return float("nan")
+        found = [compare(control, other, query.alpha) for other in others]
+        widths.append([one.high - one.low for one in found])
+    ratios = [by_row / by_count for by_count, by_row in zip(*widths, strict=True) if by_count > 0]
+    return max(ratios, default=float("nan"))
 
 
 def _sums(rows: pd.DataFrame, per: str) -> Aggregates:

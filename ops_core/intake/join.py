@@ -18,7 +18,7 @@ import duckdb
 import pandas as pd
 
 from ops_core.errors import IntakeError
-from ops_core.intake.source import SourceOptions, open_source
+from ops_core.intake.source import Source, SourceOptions, open_source
 from ops_core.intake.vocabulary import EXACT, folded
 from ops_core.locale import Translator
 
@@ -71,7 +71,13 @@ def text_of(path: str | Path, *, options: SourceOptions | None = None) -> pd.Dat
     Raises:
         IntakeError: the file cannot be read as a table.
     """
-    with open_source(path, options=options) as source, duckdb.connect() as connection:
+    with open_source(path, options=options) as source:
+        return rows_of(source)
+
+
+def rows_of(source: Source) -> pd.DataFrame:
+    """All rows of an open source as text, see `text_of`."""
+    with duckdb.connect() as connection:
         source.stage(connection, "rows_in", lines=source.lines_are_free)
         rows = connection.execute("SELECT COLUMNS(* EXCLUDE line)::VARCHAR FROM rows_in").fetchall()
         return pd.DataFrame(rows, columns=list(source.columns), dtype=object)
@@ -123,6 +129,18 @@ def joined(left: pd.DataFrame, right: pd.DataFrame, key: tuple[str, str] | None 
     frame = pd.concat([left.reset_index(drop=True), taken.reset_index(drop=True)], axis=1)
     _assert_kept(left, frame)
     return Joined(frame, chosen, int(partner.isna().sum()))
+
+
+def totals(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """The promise in numbers: column (None for the number of rows), before, after (exact decimals), for every column of
+    numbers that both tables have.
+    """
+    rows: list[tuple[str | None, Decimal, Decimal]] = [(None, Decimal(len(before)), Decimal(len(after)))]
+    for name in before:
+        sums = _total(before[name]), _total(after[name])
+        if sums[0] is not None and sums[1] is not None and before[name].notna().any():
+            rows.append((str(name), sums[0], sums[1]))
+    return pd.DataFrame(rows, columns=["column", "before", "after"])
 
 
 def _chosen(left: pd.DataFrame, right: pd.DataFrame, key: tuple[str, str] | None) -> Key:

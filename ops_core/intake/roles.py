@@ -276,9 +276,19 @@ def _list(signs: _Signs, candidates: Mapping[str, list[Role]], sample: pd.DataFr
 def _refuse_counted(signs: _Signs, columns: Sequence[str]) -> None:
     if signs.strong_user is not None or signs.time is None or signs.event is not None:
         return
-    counted = [name for name in columns if folded(name) in COUNTED or folded(name).removeprefix("n") in COUNTED]
+    counted = counted_columns(columns)
     if len(counted) >= 2:
         raise IntakeError("already_counted", time=signs.time.column, columns=counted[:6])
+
+
+def counted_columns(columns: Sequence[str]) -> list[str]:
+    """Columns whose names say that they count: clicks, visits, n_orders."""
+    return [name for name in columns if _counts(folded(name))]
+
+
+def _counts(name: str) -> bool:
+    shorter = name.removeprefix("n").removeprefix("of").removeprefix("website").removesuffix("数").removesuffix("量")
+    return name in COUNTED or shorter in COUNTED or shorter + "s" in COUNTED
 
 
 def _refuse_missing(signs: _Signs, columns: Sequence[str]) -> None:
