@@ -15,7 +15,7 @@ import numpy as np
 
 from ops_core.engine.funnel_kernel import ABSENT, Array, Attempts
 from ops_core.engine.step_layout import Layout
-from ops_core.engine.steps import first_of_users
+from ops_core.engine.steps import NO_START, first_of_users
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,9 @@ def best_chained(block: ChainedBlock, stretch: Stretch, allowed: Array | None) -
     place_of = np.full((1 << layout.block_bits) + 1, -1, np.int32)
     place_of[entrants.users] = np.arange(len(entrants.users), dtype=np.int32)
     level, ends = np.ones(len(entrants.users), np.int8), entrants.starts.copy()
+    last_of = _last_starts(block, stretch)
     for step, (rows, chain) in enumerate(zip(block.parts[1:], block.chains, strict=True), 2):
-        inside = np.flatnonzero(_is_inside(block, rows, chain, stretch))
+        inside = np.flatnonzero(_is_inside(layout, rows, chain, stretch, last_of))
         first = first_of_users(layout, rows.take(inside))
         places = place_of.take(layout.users(first))
         if allowed is not None:
@@ -74,43 +75,50 @@ def _entrants(block: ChainedBlock, stretch: Stretch, allowed: Array | None) -> _
     of_user = users << layout.time_bits
     if stretch.low > 0:
         places = np.searchsorted(starts, of_user + stretch.low)
-        # Beyond the last start there is none: its key is taken for one after the period.
-        found = np.append(starts, np.iinfo(np.int64).max).take(places)
-    enters = found < of_user + stretch.high
+        found = starts.take(places, mode="clip") if len(starts) else found
+    # Where a user has no start any more, that of another user or an earlier one is found.
+    enters = (found >= of_user + stretch.low) & (found < of_user + stretch.high)
     if allowed is not None:
         enters &= allowed[users + (block.number << layout.block_bits)]
     kept = np.flatnonzero(enters)
     return _Entrants(users.take(kept), found.take(kept))
 
 
-def _is_inside(block: ChainedBlock, rows: Array, chain: Array, stretch: Stretch) -> Array:
-    """Which rows are reached from a start in the period within the window."""
+def _last_starts(block: ChainedBlock, stretch: Stretch) -> Array | None:
+    """Per local user the last start before the period's end, `None` where no start lies after it."""
     layout = block.layout
+    if stretch.high >= layout.span_us:
+        return None
+    users = np.arange(1 << layout.block_bits)
+    places = np.searchsorted(block.parts[0], (users << layout.time_bits) + stretch.high) - 1
+    found = block.parts[0].take(places, mode="clip") if len(block.parts[0]) else np.full(len(users), NO_START)
+    found[(places < 0) | (layout.users(found) != users)] = NO_START
+    return found
+
+
+def _is_inside(layout: Layout, rows: Array, chain: Array, stretch: Stretch, last_of: Array | None) -> Array:
+    """Which rows are reached from a start in the period within the window."""
     inside = rows - chain <= stretch.elapsed
-    if stretch.low > 0 or stretch.high < layout.span_us:
+    if stretch.low > 0 or last_of is not None:
         times = layout.times(chain)
         if stretch.low > 0:
             inside &= times >= stretch.low
-        late = np.flatnonzero(times >= stretch.high) if stretch.high < layout.span_us else ()
-        if len(late):
-            inside[late] = _is_inside_late(block, rows[late], chain[late], stretch)
+        if last_of is not None:
+            late = np.flatnonzero(times >= stretch.high)
+            inside[late] = _is_inside_late(layout, rows.take(late), chain.take(late), stretch, last_of)
     if stretch.end < layout.span_us:
         inside &= layout.times(rows) < stretch.end
     return inside
 
 
-def _is_inside_late(block: ChainedBlock, rows: Array, chain: Array, stretch: Stretch) -> Array:
-    """The same for rows whose latest start lies after the period: from the user's last start in the period."""
-    layout, starts = block.layout, block.parts[0]
-    of_user = layout.users(rows) << layout.time_bits
-    # A chain that begins with another user is none.
-    near = np.flatnonzero((chain >= of_user) & (rows - of_user - stretch.elapsed < stretch.high))
-    inside = np.zeros(len(rows), bool)
-    if len(near):
-        rows, of_user = rows[near], of_user[near]
-        places = np.searchsorted(starts, of_user + stretch.high) - 1
-        last = starts.take(places, mode="clip")
-        inside[near] = (places >= 0) & (last >= of_user + stretch.low) & (rows - last <= stretch.elapsed)
+def _is_inside_late(layout: Layout, rows: Array, chain: Array, stretch: Stretch, last_of: Array) -> Array:
+    """The same for rows whose latest start lies after the period: from their user's last start in the period."""
+    users = layout.users(rows)
+    last = last_of.take(users)
+    inside = rows - last <= stretch.elapsed
+    inside &= layout.users(chain) == users  # a chain that begins with another user is none
+    if stretch.low > 0:
+        inside &= layout.times(last) >= stretch.low
     return inside
 
 

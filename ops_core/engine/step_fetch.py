@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from ops_core.engine.selection import Conditions
-from ops_core.engine.step_layout import Array, Layout, Rows, is_in_order, laid_out
+from ops_core.engine.step_layout import Array, Layout, Rows, falls_in, laid_out
 from ops_core.store import Store
 from ops_core.store.schema import quote
 
-_BATCH_ROWS = 500_000
+_BATCH_ROWS = 122_880  # as many as DuckDB keeps in one piece
 _COUNT = "SELECT count(*) FROM events WHERE event_code = $code"
 _ROWS = "SELECT user_key, occurred_at FROM events WHERE event_code = $code AND {conditions}"
 _MASKED = """
@@ -38,17 +38,19 @@ def fetch(store: Store, layout: Layout, code: int, conditions: Conditions) -> Ro
     with store.cursor() as cursor:
         keys = np.empty(cursor.execute(_COUNT, {"code": code}).fetchall()[0][0], np.int64)
         edges, n_rows, last_user, rises = layout.block_edges, 0, -1, True
-        offsets = np.zeros(len(edges), np.intp)
+        offsets, falls = np.zeros(len(edges), np.intp), []
         for batch in cursor.sql(statement, params=parameters).to_arrow_reader(_BATCH_ROWS):
             if not len(batch):
                 continue
             users, times = _numbers(batch.column(0)), _numbers(batch.column(1)).view(np.int64)
             layout.keys(users, times, keys[n_rows : n_rows + len(users)])
+            falls.append(falls_in(keys, n_rows, n_rows + len(users)))
             n_rows += len(users)
             rises = rises and users[0] >= last_user and bool((users[1:] >= users[:-1]).all())
             last_user = users[-1]
             offsets += np.searchsorted(users, edges)
-    if rises and is_in_order(keys[:n_rows], offsets):
+    # A key may fall only where a block begins.
+    if rises and np.isin(np.concatenate(falls) if falls else [], offsets).all():
         return Rows(keys if n_rows == len(keys) else keys[:n_rows].copy(), offsets)
     with store.cursor() as cursor:
         table = cursor.sql(statement, params=parameters).to_arrow_table()

@@ -93,10 +93,10 @@ def laid_out(layout: Layout, user_keys: Array, keys: Array, masks: Array | None 
     return _merged_runs(layout, np.array(places), keys, masks)
 
 
-def is_in_order(keys: Array, offsets: Array) -> bool:
-    """Whether keys rise within every block."""
-    falls = np.flatnonzero(keys[1:] < keys[:-1]) + 1  # a key may fall only where a block begins
-    return bool(np.isin(falls, offsets).all())
+def falls_in(keys: Array, first: int, end: int) -> Array:
+    """The places `first … end − 1` at which a key is smaller than the one before it."""
+    first = max(first, 1)
+    return np.flatnonzero(keys[first:end] < keys[first - 1 : end - 1]) + first
 
 
 def _run_starts(user_keys: Array, keys: Array) -> Array:
