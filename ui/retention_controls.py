@@ -53,9 +53,7 @@ def asked(view: View) -> Asked:
     measures = {one: t(f"retention.measure_{one}") for one in ("on", "on_or_after", "bracket")}
     if grain in ROLLING_GRAINS:
         measures["rolling"] = t(f"retention.measure_rolling_{grain}")
-    measure = pick(
-        "retention_measure", measures, label=t("retention.measure"), style="segments", hint=t("retention.measure_hint")
-    )
+    measure = pick("retention_measure", measures, label=t("retention.measure"), hint=t("retention.measure_hint"))
     has_event = start != _FIRST_SEEN
     with more(t):
         mode = ask.mode(view, has_event=has_event)

@@ -25,15 +25,16 @@ from ops_core.model.segment import Segment
 from ops_core.workspace import Workspace
 from ui import address
 from ui import retention_columns as columns
-from ui.choices import pick, pick_number
+from ui.choices import pick
 from ui.current import View
-from ui.layout import note, panel, panel_head, panels
+from ui.layout import controls, note, panel, panel_head, panels
 from ui.retention_controls import Asked, period_before
 from ui.session import cached, remembered
 from ui.tables import table
 from ui.text import mark, plain, small, spaced
 
 _PERIOD, _REST = "period", "rest"
+_SILENCES = (7, 14, 21, 28, 45, 60, 90)
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _curves(shown: Shown) -> None:
     prop = result.query.breakdown
     named = t("retention.curves_by_subtitle", by=plain(shown.asked.breakdown)) if prop else None
     panel(
-        t("retention.curves_title"),
+        plain(curves.curves_title(result, t)) if by == "group" else t("retention.curves_title"),
         t("retention.curves_cohort_subtitle") if by == "cohort" else named or t("retention.curves_subtitle"),
         curves.draw_curves(result, t, view.palette, by), columns.means(result, t), name="retention_curves",
         columns=columns.mean_columns(t),
@@ -216,8 +217,10 @@ def _survival(shown: Shown) -> None:
     options = {"by": t("retention.survival_by", by=shown.asked.breakdown)} if _by_user(query) else {}
     options |= {"all": t("retention.survival_all")}
     options |= {"segments": t("retention.survival_segments")} if len(saved) > 1 else {}
-    way = pick("retention_survival", options, label=t("retention.survival_groups"))
-    silence = pick_number("retention_silence", label=t("retention.survival_days"), default=28, low=1, high=365)
+    lengths = {str(days): t("retention.survival_silence", days=days) for days in _SILENCES}
+    with controls():
+        way = pick("retention_survival", options, label=t("retention.survival_groups"))
+        silence = int(pick("retention_silence", lengths, label=t("retention.survival_days"), default="28"))
     result = cached(
         survival.analyze, view.workspace,
         survival.SurvivalQuery(

@@ -66,6 +66,32 @@ def compare(first: RetentionResult, second: RetentionResult) -> RetentionCompari
     return RetentionComparison(first, second, _table(first, mine, theirs, untested), kind, untested, n_shared)
 
 
+def against_rest(result: RetentionResult) -> pd.DataFrame:
+    """Each group of a breakdown against all the others together, per column, over ripe cells.
+
+    Columns: group, offset, eligible, share, rest_eligible, rest_share, difference, difference_low, difference_high,
+    p_value, p_adjusted (Holm over groups and columns), is_clear (p_adjusted < 0.05). No rows without a breakdown; with
+    `recurring`, where a user enters several times, bounds and p-values are nan.
+    """
+    rows = result.means if len(result.groups) > 1 else result.means.iloc[:0]
+    total = rows.groupby("offset")[["eligible", "returned"]].transform("sum")
+    rest = total - rows[["eligible", "returned"]]
+    found = difference_of_shares(rows["returned"], rows["eligible"], rest["returned"], rest["eligible"])
+    known = np.array(result.query.mode != "recurring")
+    low, high, p_value = (np.where(known, each, np.nan) for each in (found.low, found.high, found.p_value))
+    adjusted = holm(p_value)
+    return rows[["group", "offset", "eligible", "share"]].assign(
+        rest_eligible=rest["eligible"],
+        rest_share=rest["returned"] / rest["eligible"].where(rest["eligible"] > 0),
+        difference=found.difference,
+        difference_low=low,
+        difference_high=high,
+        p_value=p_value,
+        p_adjusted=adjusted,
+        is_clear=np.nan_to_num(adjusted, nan=1.0) < 0.05,
+    )
+
+
 def _weighted(result: RetentionResult) -> pd.DataFrame:
     """Eligible and returned users per offset over ripe cells of cohorts whose users are known to be what they seem."""
     cells = result.cells[result.cells["ripe"]]

@@ -29,10 +29,16 @@ class Line:
 
 
 def draw_lines(
-    palette: Palette, lines: Sequence[Line], labels: Sequence[str], write: Callable[[float], str], *, named: bool = True
+    palette: Palette,
+    lines: Sequence[Line],
+    labels: Sequence[str],
+    write: Callable[[float], str],
+    *,
+    tick: Callable[[float], str] | None = None,
+    named: bool = True,
 ) -> go.Figure:
-    """The lines over the columns `labels`; `write` puts a value into words for axis and line ends. Several lines are
-    named at their ends unless a legend does it (`named` is false)."""
+    """The lines over the columns `labels`; `write` puts a value into words for line ends, `tick` for the axis. Several
+    lines are named at their ends unless a legend does it (`named` is false)."""
     alone = len(lines) == 1 or not named
     fig = figure(palette, height=300, right=70 if alone else 132, hover="x")
     ends = []
@@ -54,7 +60,7 @@ def draw_lines(
             text = write(line.y[-1])
             ends.append((line.y[-1], line.x[-1], text if alone else f"{_short(line.name)} {text}", line.color))
     _names(fig, palette, ends, axis_range)
-    value_ticks(fig, axis_range, write)
+    value_ticks(fig, axis_range, tick or write)
     step = max(1, -(-len(labels) // 4))
     fig.update_xaxes(
         tickvals=list(range(0, len(labels), step)), ticktext=list(labels)[::step], range=[-0.3, len(labels) - 0.7]
@@ -62,8 +68,8 @@ def draw_lines(
     return fig
 
 
-def share_text(t: Translator) -> Callable[[float], str]:
-    """How shares stand at axes and line ends: whole percentages without decimals, others with one."""
+def share_tick(t: Translator) -> Callable[[float], str]:
+    """How shares stand at an axis: whole percentages without decimals, others with one."""
     return lambda share: t.share(share, 0 if abs(share * 100 - round(share * 100)) < 1e-9 else 1)
 
 

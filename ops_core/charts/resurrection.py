@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from ops_core.analyses.resurrection import ResurrectionResult
-from ops_core.charts.offset_lines import Line, draw_lines, share_text
+from ops_core.charts.offset_lines import Line, draw_lines, share_tick
 from ops_core.charts.theme import LIGHT, Palette
 from ops_core.locale import Translator
 
@@ -25,7 +25,7 @@ def draw(result: ResurrectionResult, t: Translator, palette: Palette = LIGHT) ->
     shares = (rows[side].tolist() for side in ("share", "low", "high"))
     line = Line(list(range(len(rows))), *shares, hover, t("resurrection.next"), palette.accent)
     labels = [t("resurrection.after", k=int(k), unit=_unit(result, t)) for k in rows["silent_buckets"]]
-    return draw_lines(palette, [line] if len(rows) else [], labels, share_text(t))
+    return draw_lines(palette, [line] if len(rows) else [], labels, t.share, tick=share_tick(t))
 
 
 def draw_by_bucket(result: ResurrectionResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
@@ -39,7 +39,7 @@ def draw_by_bucket(result: ResurrectionResult, t: Translator, palette: Palette =
     ]  # fmt: skip
     shares = (rows[side].tolist() for side in ("share", "low", "high"))
     line = Line(list(range(len(rows))), *shares, hover, t("resurrection.share"), palette.accent)
-    return draw_lines(palette, [line] if len(rows) else [], names, share_text(t))
+    return draw_lines(palette, [line] if len(rows) else [], names, t.share, tick=share_tick(t))
 
 
 def title(result: ResurrectionResult, t: Translator) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ops_core.analyses.retention_compare import RetentionComparison
-from ops_core.charts.offset_lines import Line, draw_lines, share_text
+from ops_core.charts.offset_lines import Line, draw_lines, share_tick
 from ops_core.charts.retention_words import at_column, column_labels, shown_offsets
 from ops_core.charts.theme import LIGHT, Palette
 from ops_core.locale import Translator
@@ -28,7 +28,7 @@ def draw(comparison: RetentionComparison, t: Translator, names: tuple[str, str],
         shares = (known[prefix + side].tolist() for side in ("share", "low", "high"))
         lines.append(Line([columns.index(k) for k in known["offset"]], *shares, hover, name, color))
     labels = column_labels(comparison.first, columns, t)
-    return draw_lines(palette, [line for line in lines if line.x], labels, share_text(t), named=False)
+    return draw_lines(palette, [line for line in lines if line.x], labels, t.share, tick=share_tick(t), named=False)
 
 
 def title(comparison: RetentionComparison, t: Translator, names: tuple[str, str]) -> str:

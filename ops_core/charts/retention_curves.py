@@ -7,7 +7,8 @@ import plotly.graph_objects as go
 
 from ops_core.analyses.cohort_change import TOGETHER, changes, newest_change
 from ops_core.analyses.retention import RetentionResult
-from ops_core.charts.offset_lines import MOST_LINES, Line, draw_lines, share_text
+from ops_core.analyses.retention_compare import against_rest
+from ops_core.charts.offset_lines import MOST_LINES, Line, draw_lines, share_tick
 from ops_core.charts.retention_words import (
     at_column,
     cohort_text,
@@ -39,7 +40,7 @@ def draw_curves(result: RetentionResult, t: Translator, palette: Palette = LIGHT
         x = [columns.index(offset) for offset in rows["offset"]]
         shares = (rows[side].tolist() for side in ("share", "low", "high"))
         lines.append(Line(x, *shares, hover, name, palette.series(place)))
-    return draw_lines(palette, lines, column_labels(result, columns, t), share_text(t))
+    return draw_lines(palette, lines, column_labels(result, columns, t), t.share, tick=share_tick(t))
 
 
 def draw_cohorts(
@@ -77,6 +78,24 @@ def draw_cohorts(
         range=[-0.6, max(len(rows), 1) - 0.4],
     )  # fmt: skip
     return fig
+
+
+def curves_title(result: RetentionResult, t: Translator) -> str:
+    """Which group differs most from all the others, as far as the test goes; without groups, what the curve shows."""
+    if len(result.groups) == 1:
+        return t("retention.curves_title")
+    rows = against_rest(result)
+    clear = rows[rows["is_clear"] & rows["offset"].isin(shown_offsets(result))]
+    if clear.empty:
+        return t("retention.curves_same" if result.query.mode != "recurring" else "retention.curves_title")
+    clear = clear[::-1]  # of two groups, whose differences mirror each other, the smaller one is spoken of
+    row = clear.loc[clear["difference"].abs().idxmax()]
+    return t(
+        "retention.curves_more" if row["difference"] > 0 else "retention.curves_less",
+        group=group_text(row["group"], t), at=at_column(result, int(row["offset"]), t),
+        points=t.number(abs(row["difference"]) * 100, 1),
+        range=t.interval(t.points(row["difference_low"]), t.points(row["difference_high"])),
+    )  # fmt: skip
 
 
 def change_sentence(result: RetentionResult, t: Translator, offset: int) -> str:
