@@ -5,7 +5,10 @@ from __future__ import annotations
 import ui
 from ops_core.charts import funnel_words as words
 from ui import funnel_controls as controls
+from ui import funnel_drivers as drivers
+from ui import funnel_extras as extras
 from ui import funnel_panels as panels
+from ui import funnel_people as people
 
 
 def render() -> None:
@@ -18,6 +21,8 @@ def render() -> None:
     if asked is None:
         ui.note(t("funnel.need_two"))
         return
+    if asked.wrong is not None:
+        ui.note(ui.plain(t("funnel.asked_in_vain", why=asked.wrong.sentence(t))), "warning")
     result = controls.answer(view, asked.query)
     comparison = controls.compared(view, asked, result)
     ui.answer(
@@ -27,7 +32,10 @@ def render() -> None:
     panels.charts_of(view, result, comparison, asked.by)
     panels.trend(view, asked.query, comparison)
     panels.steps_table(view, result, comparison)
-    panels.lost_users(view, result, comparison)
+    people.section(view, result, comparison)
+    extras.depth(view, result)
+    extras.aarrr(view)
+    drivers.section(view, asked.query)
     panels.other_tools(view, asked.query)
     panels.definition_line(view, result)
 

@@ -14,10 +14,9 @@ from ops_core.charts import funnel_words as words
 from ops_core.locale import Translator
 from ops_core.model.period import Period
 from ops_core.model.time import date_of, day_number
-from ui.choices import pick
+from ui import funnel_people
 from ui.current import View
 from ui.layout import definition, panel, panel_head, panels, wide
-from ui.people import user_list
 from ui.session import cached
 from ui.tables import Column, table
 from ui.text import mark, plain, spaced
@@ -74,25 +73,6 @@ def steps_table(view: View, result: FunnelResult, comparison: FunnelComparison |
     table(frame, columns, name="funnel_steps")
 
 
-def lost_users(view: View, result: FunnelResult, comparison: FunnelComparison | None) -> None:
-    """Who reached a step and not the next one: a list to look at or to keep as a segment."""
-    t, names = view.t, words.step_names(result.query, view.t)
-    required = [number for number, step in enumerate(result.query.steps, 1) if not step.optional]
-    stops = {str(number): f"{number}  {names[number - 1]}" for number in required[:-1]}
-    told = _told_steps(result.query, comparison)[0] if _has_moved(comparison) else None
-    worst = words.largest_loss(result) or 2
-    default = told or max(number for number in required if number < worst)
-    step = int(pick("funnel_lost", stops, label=t("funnel.lost_after"), default=str(default)))
-    following = names[next(number for number in required if number > step) - 1]
-    n_lost = int((result.journeys.reached[step - 1] & ~result.journeys.reached[names.index(following)]).sum())
-    told = {"step": plain(names[step - 1]), "next": plain(following)}
-    user_list(
-        t("funnel.lost_users", n=n_lost, **told),
-        lambda: result.users(step, dropped=True)["user_id"].drop_duplicates().tolist(),
-        name="funnel_lost_users", suggestion=t("funnel.lost_segment", step=names[step - 1], next=following),
-    )  # fmt: skip
-
-
 def other_tools(view: View, query: FunnelQuery) -> None:
     """The same funnel under other products' rules; computed only when it is opened."""
     t = view.t
@@ -127,10 +107,11 @@ def _bars(view: View, result: FunnelResult, comparison: FunnelComparison | None)
     legend = [mark(palette.accent, f"{view.period_name} {t.number(result.n_entered)}")] if comparison else []
     if reference:
         legend.append(mark(palette.comp, f"{_against(view, comparison)} {t.number(reference.n_entered)}"))
+    told = spaced(t.language, *legend, t("funnel.bars_subtitle"), t("funnel.bars_click"))
     panel(
-        plain(words.bars_title(result, t)), spaced(t.language, *legend, t("funnel.bars_subtitle")),
-        charts.draw(result, t, palette, reference), _readable(result.total, result, t), name="funnel_bars",
-        columns=_step_columns(t),
+        plain(words.bars_title(result, t)), told,
+        charts.draw(result, t, palette, reference), _readable(result.total, result, t), name=funnel_people.BARS,
+        columns=_step_columns(t), on_select=funnel_people.clicked,
     )  # fmt: skip
 
 
@@ -178,15 +159,10 @@ def _against(view: View, comparison: FunnelComparison) -> str:
 
 def _told_steps(query: FunnelQuery, comparison: FunnelComparison | None) -> tuple[int, int]:
     """The step that the answer speaks of and the one before it; start and end without one."""
-    clear = comparison.steps[comparison.steps["is_clear"]] if comparison else pd.DataFrame()
-    if clear.empty:
+    step = words.moved_step(comparison)
+    if step is None:
         return 1, len(query.steps)
-    step = int(clear.loc[clear["difference"].abs().idxmax(), "step"])
     return max(n for n, one in enumerate(query.steps, 1) if n < step and not one.optional), step
-
-
-def _has_moved(comparison: FunnelComparison | None) -> bool:
-    return comparison is not None and bool(comparison.steps["is_clear"].any())
 
 
 def _longer(view: View) -> Period:

@@ -22,6 +22,8 @@ from ops_core.analyses.funnel_compare import FunnelComparison, compare
 from ops_core.engine import funnel as engine
 from ops_core.engine import selection
 from ops_core.engine.funnel_spec import (
+    MAX_STEPS,
+    MIN_STEPS,
     NATURAL_DAY,
     Exclusion,
     FunnelSpec,
@@ -42,6 +44,8 @@ from ops_core.workspace import Workspace, one_state
 
 __all__ = [
     "ALL",
+    "MAX_STEPS",
+    "MIN_STEPS",
     "NATURAL_DAY",
     "NONE",
     "OTHER",
@@ -75,7 +79,8 @@ class FunnelQuery:
         hold_constant: an event property that must be the same at all steps.
         breakdown: a property (`user.channel`, `platform`); an event property is read where `attribution` says:
             `first_touch`, `last_touch` or a step's number.
-        reentry: `deepest`, `first_entry` (only the user's first attempt) or `every_attempt` (attempts, not users).
+        reentry: `deepest`, `first_entry` (only the user's first attempt) or `every_attempt` (attempts, not users; those
+            that start at one instant share that instant's best path, and without an order they are one).
         quick_view: immature entrants who have already converted count, too.
         count_open: attempts whose window is still open count as they stand, as most products do; the rate is then too
             low for the latest entrants.

@@ -122,6 +122,11 @@ def check_known(workspace: Workspace, query: FunnelQuery) -> None:
             store.column("user" if prop.startswith("user.") else "event", prop.removeprefix("user."))
 
 
+def as_kept(query: FunnelQuery) -> dict[str, object]:
+    """A funnel's question as it reads once it is saved: equal to `SavedFunnel.content` where nothing changed."""
+    return shelf.as_kept(content_of(query))
+
+
 def content_of(query: FunnelQuery) -> dict[str, object]:
     """A funnel's question as plain values, without period and segment."""
     return {
@@ -131,6 +136,7 @@ def content_of(query: FunnelQuery) -> dict[str, object]:
         ],
         "filters": _filter_rows(query.filters),
         **{name: getattr(query, name) for name in _PLAIN},
+        "attribution": query.attribution_step or query.attribution,
     }  # fmt: skip
 
 

@@ -30,6 +30,7 @@ _BAR, _THIN, _NAME_LIFT, _THIN_AT = 0.34, 0.11, 0.32, 0.26  # in rows
 _COUNT_WIDTH, _SHARE_INSET, _RANGE_WIDTH, _VALUE_INSET = 132, 62, 190, 108  # in pixels
 _WIDE_LOSS = 0.3
 _GOOD_TICKS = 5
+_NOT_CLICKED = 0.6
 
 
 def draw(
@@ -42,18 +43,21 @@ def draw(
     rows = result.total.to_dict("records")
     names = step_names(result.query, t)
     fig = figure(palette, height=66 * len(rows) + 12, right=_COUNT_WIDTH)
+    # A clicked bar stands out, the others stay readable.
+    others = {"marker": {"opacity": _NOT_CLICKED}}
     places = list(range(len(rows)))
     shares = [_known(row["conversion_from_start"]) for row in rows]
     before = [shares[0], *(_share_before(rows, place) for place in places[1:])]
     fig.add_bar(
         y=places, x=shares, width=_BAR, orientation="h", marker={"color": palette.accent}, offset=-_BAR / 2,
         customdata=[_bar_hover(row, name, t) for row, name in zip(rows, names, strict=True)],
-        hovertemplate="%{customdata}<extra></extra>",
+        hovertemplate="%{customdata}<extra></extra>", unselected=others,
     )  # fmt: skip
     lost = [max(0.0, previous - share) for previous, share in zip(before, shares, strict=True)]
     fig.add_bar(
         y=places, x=lost, base=shares, width=_BAR, orientation="h", marker=hatch(palette), offset=-_BAR / 2,
         customdata=[_lost_text(row, t) for row in rows], hovertemplate="%{customdata}<extra></extra>",
+        unselected=others,
     )  # fmt: skip
     if reference_result is not None:
         _add_reference_bars(fig, reference_result, palette, t)

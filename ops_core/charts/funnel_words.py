@@ -140,6 +140,14 @@ def largest_loss(result: FunnelResult) -> int | None:
     return int(table.loc[table["conversion_from_previous"].idxmin(), "step"])
 
 
+def moved_step(comparison: FunnelComparison | None) -> int | None:
+    """The step (from 1) that moved most among those that moved beyond chance; `None` without one."""
+    if comparison is None or not comparison.steps["is_clear"].any():
+        return None
+    clear = comparison.steps[comparison.steps["is_clear"]]
+    return int(clear.loc[clear["difference"].abs().idxmax(), "step"])
+
+
 def _moved_headline(comparison: FunnelComparison, t: Translator, against: str) -> str:
     steps, names = comparison.steps, step_names(comparison.first.query, t)
     clear = steps[steps["is_clear"]]

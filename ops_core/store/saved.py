@@ -45,7 +45,7 @@ def add_version(store: Store, kind: str, name: str, content: dict[str, object]) 
     name = name.strip()
     if not name:
         raise StoreError("saved_needs_name")
-    content = json.loads(json.dumps(content, default=_as_plain))
+    content = as_kept(content)
     with store.write() as cursor:
         row = cursor.execute("SELECT body FROM saved WHERE kind = $kind AND name = $name", {"kind": kind, "name": name})
         found = row.fetchone()
@@ -60,6 +60,11 @@ def add_version(store: Store, kind: str, name: str, content: dict[str, object]) 
              "saved_at": saved_at},
         )  # fmt: skip
     return versions
+
+
+def as_kept(content: dict[str, object]) -> dict[str, object]:
+    """Content as it comes back from the store: lists for tuples, plain numbers, texts."""
+    return json.loads(json.dumps(content, default=_as_plain))
 
 
 def _as_plain(value: object) -> object:
