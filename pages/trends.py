@@ -18,8 +18,8 @@ def render() -> None:
         query = controls.query(view)
     result = ui.cached(trends.analyze, view.workspace, query)
     compared = controls.compared(view)
-    paragraph = words.paragraph(result, t, compared, annotation_table.known(view))
-    ui.answer(ui.plain(words.headline(result, t, compared)), ui.plain(paragraph))
+    paragraph = words.paragraph(result, t, ui.plain(compared), annotation_table.known(view), ui.plain)
+    ui.answer(ui.plain(words.headline(result, t, compared)), paragraph)
     controls.main_panel(result, view)
     if query.breakdown or query.target:
         with ui.panels():

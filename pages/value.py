@@ -17,7 +17,7 @@ def render() -> None:
         asked = controls.asked(view)
     result = ui.cached(value.analyze, workspace, asked.value)
     model = ui.cached(value_model.analyze, workspace, asked.model)
-    ui.answer(ui.plain(words.headline(result, t)), ui.plain(words.paragraph(result, t)))
+    ui.answer(ui.plain(words.headline(result, t)), words.paragraph(result, t))
     with ui.panels():
         controls.ages(result, view)
     controls.costs(result, view)

@@ -68,11 +68,12 @@ def table(
 
 def _config(column: Column) -> object:
     number = st.column_config.NumberColumn
-    settings = {"label": column.label, "help": column.help or None}
-    symbol = screen().t.currency_symbol
+    # Cells with thousands separators cannot carry a currency of one's own, so the heading does.
+    unit = f" ({screen().t.currency_symbol})" if column.kind == "money" else ""
+    settings = {"label": column.label + unit, "help": column.help or None}
     formats = {
         "count": "localized", "number": "%.2f", "share": "%.1f%%", "points": "%+.1f", "signed_share": "%+.1f%%",
-        "money": f"{symbol}%.2f", "p": "%.3f",
+        "money": "localized", "p": "%.3f",
     }  # fmt: skip
     if column.kind in formats:
         return number(format=formats[column.kind], **settings)
@@ -88,6 +89,8 @@ def _config(column: Column) -> object:
 def _scaled(values: pd.Series, kind: str) -> pd.Series:
     if kind in ("share", "points", "signed_share"):
         return values * 100
+    if kind == "money":
+        return values.round(2)
     if kind == "duration":
         return values.map(screen().t.duration)
     return values

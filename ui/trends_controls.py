@@ -138,7 +138,7 @@ def _columns(frame: pd.DataFrame, result: TrendsResult, t: Translator) -> list[C
 
 def compared(view: View) -> str:
     """The comparison's name inside a sentence."""
-    name = plain(view.compare_name)
+    name = view.compare_name
     return name[:1].lower() + name[1:]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -47,9 +47,16 @@ def headline(result: TrendsResult, t: Translator, compare_name: str = "") -> str
 
 
 def paragraph(
-    result: TrendsResult, t: Translator, compare_name: str = "", annotations: Sequence[Annotation] = ()
+    result: TrendsResult,
+    t: Translator,
+    compare_name: str = "",
+    annotations: Sequence[Annotation] = (),
+    escaped: Callable[[str], str] = str,
 ) -> str:
-    """The numbers behind the headline, the unusual points, what the calendar says of them, and what is left out."""
+    """The numbers behind the headline, the unusual points, what the calendar says of them, and what is left out.
+
+    Markdown; `escaped` makes a person's words safe in it.
+    """
     query, total = result.query, main_total(result)
     parts = []
     if total is not None and total["compare_value"] == total["compare_value"]:
@@ -66,7 +73,7 @@ def paragraph(
         if len(unusual):
             named = [bucket_text(query, bucket, t) for bucket in unusual["bucket"].iloc[-3:]]
             parts.append(t("trends.paragraph_unusual", n=len(unusual), buckets=t.join(named)))
-            parts += _coincidences(result, unusual["bucket"].tolist(), annotations, t)
+            parts += _coincidences(result, unusual["bucket"].tolist(), annotations, t, escaped)
         else:
             parts.append(t("trends.paragraph_usual"))
     if bool(result.points["partial"].iloc[-1]):
@@ -75,11 +82,15 @@ def paragraph(
 
 
 def _coincidences(
-    result: TrendsResult, unusual: Sequence[pd.Timestamp], annotations: Sequence[Annotation], t: Translator
+    result: TrendsResult,
+    unusual: Sequence[pd.Timestamp],
+    annotations: Sequence[Annotation],
+    t: Translator,
+    escaped: Callable[[str], str],
 ) -> list[str]:
     marked = marked_buckets(result.points["bucket"].drop_duplicates().tolist(), annotations)
     hit = [bucket for bucket in unusual if bucket in marked]
-    told = dict.fromkeys(text(one, t) for bucket in hit for one in marked[bucket])
+    told = dict.fromkeys(escaped(text(one, t)) for bucket in hit for one in marked[bucket])
     return [t("trends.paragraph_calendar", n=len(hit), names=t.join(list(told)[-3:]))] if hit else []
 
 
