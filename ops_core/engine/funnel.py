@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from ops_core.engine.funnel_journeys import NEVER_US, Journeys, in_utc, with_con
 from ops_core.engine.funnel_kernel import ABSENT, Array, Attempts, Between
 from ops_core.engine.funnel_plan import Block, Plan
 from ops_core.engine.funnel_spec import FunnelSpec
-from ops_core.engine.funnel_unordered import unordered
+from ops_core.engine.funnel_unordered import best_unordered, unordered
 from ops_core.engine.steps import THREADS
 from ops_core.store import Store
 
@@ -62,7 +63,7 @@ def answer(store: Store, spec: FunnelSpec) -> FunnelAnswer:
         _journeys(plan, mature_end, spec.end_us) if mature_end < spec.end_us else (Journeys.none(plan.n_steps), 0)
     )
     if spec.quick and len(immature):
-        counted, immature = with_converted(counted, immature, plan.n_steps)
+        counted, immature = with_converted(counted, immature, plan.n_steps, spec.reentry == "every_attempt")
     if spec.reentry != "every_attempt":
         immature = immature.take(~np.isin(immature.user_keys, counted.user_keys))
     return FunnelAnswer(counted, immature, n_dropped)
@@ -139,6 +140,11 @@ def _walk(plan: Plan, collect: Callable[[int], Found]) -> Iterable[Found]:
 
 def _attempts(plan: Plan, block: Block, low: int, high: int, best_only: bool) -> Attempts:
     """Attempts of a block that start in `[low, high)`, each at its best path over the variants of optional steps."""
+    if best_only and plan.spec.order == "unordered" and plan.is_disjoint and not plan.spec.exclusions:
+        steps = [block.matching(step) for step in range(plan.n_steps)]
+        return best_unordered(
+            steps, plan.window, low, high, None if plan.allowed is None else partial(_may_enter, plan, block)
+        )
     starts = _starts(plan, block, low, high)
     best: Attempts | None = None
     for path in plan.variants:
@@ -171,9 +177,15 @@ def _enters(plan: Plan, block: Block, keys: Array, low: int, high: int) -> Array
         times = plan.layout.times(keys)
         found = (times >= low) & (times < high)
     if plan.allowed is not None:
-        allowed = plan.allowed[_users(plan, block, keys) + (block.number << plan.layout.block_bits)]
+        allowed = _may_enter(plan, block, plan.layout.users(keys))
         found = allowed if found is None else found & allowed
     return found
+
+
+def _may_enter(plan: Plan, block: Block, local: Array) -> Array:
+    """Which local users (entities, when a property is held constant) are asked for."""
+    users = local if block.owners is None else block.owners[local]
+    return plan.allowed[users + (block.number << plan.layout.block_bits)]
 
 
 def _first_of_user(users: Array, keys: Array, times: Array) -> Array:
@@ -187,7 +199,7 @@ def _on_path(plan: Plan, block: Block, starts: Array, path: tuple[int, ...], bes
     spec, window = plan.spec, plan.window
     exclusions = block.betweens(spec.exclusions, path)
     if spec.order == "unordered":
-        return _unordered(plan, block, starts, exclusions, best_only)
+        return _unordered(plan, block, starts, exclusions)
     if spec.order == "ordered" and plan.is_disjoint:
         parts = [block.matching(step) for step in path]
         if best_only:
@@ -203,9 +215,7 @@ def _on_path(plan: Plan, block: Block, starts: Array, path: tuple[int, ...], bes
     return _with_tied_apart(plan, block, starts, path, exclusions)
 
 
-def _unordered(plan: Plan, block: Block, starts: Array, exclusions: Sequence[Between], best_only: bool) -> Attempts:
-    if best_only and plan.is_disjoint and not exclusions:
-        return funnel_best.best_unordered(starts, [block.matching(step) for step in range(plan.n_steps)], plan.window)
+def _unordered(plan: Plan, block: Block, starts: Array, exclusions: Sequence[Between]) -> Attempts:
     rows = [_family_rows(block, family) for family in plan.families]
     return unordered(starts, rows, plan.families, plan.window, exclusions, plan.n_steps)
 

@@ -25,7 +25,6 @@ from ops_core.engine.funnel_kernel import (
     forward,
     owned,
 )
-from ops_core.engine.funnel_unordered import unordered
 
 _NEVER = np.iinfo(np.int64).max
 
@@ -64,34 +63,6 @@ def best_ordered(
         if len(at_level):
             at[:level, at_level] = _first_clean(starts, steps[:level], window, exclusions, later, reach, at_level)
     return Attempts(at[0], reach.level, raw, at)
-
-
-def best_unordered(starts: Array, steps: Sequence[Array], window: Window) -> Attempts:
-    """The same for an unordered funnel whose steps share no event and that excludes nothing.
-
-    The next event of each step is a running minimum from the end of the merged rows.
-    """
-    keys = np.concatenate(steps)
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    step_of = np.repeat(np.arange(len(steps), dtype=np.int8), [len(part) for part in steps])[order]
-    heads = _firsts(keys)  # at one instant the first row sees all the others
-    if len(heads) > len(starts):
-        heads = heads[np.searchsorted(keys[heads], starts)]
-    limits = window.limits(keys[heads])
-    level = np.zeros(len(heads), np.int8)
-    for step in range(len(steps)):
-        following = np.where(step_of == step, keys, _NEVER)[::-1]
-        np.minimum.accumulate(following, out=following)
-        level += following[::-1][heads] <= limits
-    users = window.layout.users(starts)
-    firsts = _firsts(users)
-    deepest = np.maximum.reduceat(level, firsts) if len(firsts) else level
-    is_deepest = np.flatnonzero(level == np.repeat(deepest, np.diff(np.append(firsts, len(users)))))
-    chosen = starts[is_deepest[_firsts(users[is_deepest])]]
-    no_masks = np.empty(0, np.uint16)
-    families = [(step,) for step in range(len(steps))]
-    return unordered(chosen, [(part, no_masks) for part in steps], families, window, (), len(steps))
 
 
 def best_strict(starts: Array, n_steps: int, everything: Array, step_of: Array, window: Window) -> Attempts:

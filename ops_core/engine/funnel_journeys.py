@@ -65,15 +65,18 @@ def _depth(at: Array) -> Array:
     return np.where(at != ABSENT, steps, np.int8(0)).max(axis=0, initial=0).astype(np.int8)
 
 
-def with_converted(counted: Journeys, immature: Journeys, n_steps: int) -> tuple[Journeys, Journeys]:
-    """Quick view: users who have already converted count, although the window is still open."""
-    done = (immature.depth == n_steps) & ~np.isin(immature.user_keys, counted.user_keys[counted.depth == n_steps])
+def with_converted(
+    counted: Journeys, immature: Journeys, n_steps: int, every_attempt: bool
+) -> tuple[Journeys, Journeys]:
+    """Quick view: users who have already converted count, although the window is still open.
+
+    With `every_attempt` each attempt stands for itself, else a converted mature attempt of the user comes first.
+    """
+    done = immature.depth == n_steps
+    if not every_attempt:
+        done &= ~np.isin(immature.user_keys, counted.user_keys[counted.depth == n_steps])
     early = immature.take(done)
-    counted = counted.take(~np.isin(counted.user_keys, early.user_keys))
-    order = np.argsort(np.concatenate([counted.user_keys, early.user_keys]), kind="stable")
-    together = Journeys(
-        np.concatenate([counted.user_keys, early.user_keys])[order],
-        np.concatenate([counted.depth, early.depth])[order],
-        np.concatenate([counted.at_us, early.at_us], axis=1)[:, order],
-    )
-    return together, immature.take(~done)
+    if not every_attempt:
+        counted = counted.take(~np.isin(counted.user_keys, early.user_keys))
+    together = Journeys.joined([counted, early])
+    return together.take(np.argsort(together.user_keys, kind="stable")), immature.take(~done)

@@ -45,6 +45,12 @@ class Window:
         before = np.searchsorted(self.day_edges, times, side="right") - 1
         return ends - times + np.where(before >= 0, self.day_edges[np.maximum(before, 0)], 0)
 
+    def parts(self, keys: Array) -> Array:
+        """Whether each of sorted keys (but the first) is in no attempt together with the one before it."""
+        if self.elapsed is not None:
+            return keys[1:] - keys[:-1] > self.elapsed
+        return self.earliest(keys[1:]) > keys[:-1]
+
 
 @dataclass(frozen=True)
 class Between:

@@ -5,8 +5,10 @@ The definitions are those of the product's funnel (docs: definitions, "Funnel").
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Real
 
 from ops_core.errors import QueryError
 from ops_core.model.filters import Filter
@@ -107,7 +109,8 @@ def window_us(window_seconds: float | str) -> int | None:
     """
     if window_seconds == NATURAL_DAY:
         return None
-    if isinstance(window_seconds, (str, bool)) or not window_seconds > 0:
+    is_number = isinstance(window_seconds, Real) and not isinstance(window_seconds, bool)
+    if not is_number or not 0 < window_seconds < math.inf:
         raise QueryError("funnel_window", value=window_seconds)
     return max(1, min(round(window_seconds * MICROSECONDS), 1 << 61))
 
@@ -135,7 +138,8 @@ def check_exclusions(exclusions: tuple[Exclusion, ...], n_steps: int, order: str
     """
     _one_of("on_exclusion", on_exclusion, ON_EXCLUSION)
     for one in exclusions:
-        if not 1 <= one.from_step < one.to_step <= n_steps:
+        are_numbers = isinstance(one.from_step, int) and isinstance(one.to_step, int)
+        if not are_numbers or not 1 <= one.from_step < one.to_step <= n_steps:
             raise QueryError("funnel_exclusion", from_step=one.from_step, to_step=one.to_step, n_steps=n_steps)
         if order == "unordered" and (one.from_step, one.to_step) != (1, n_steps):
             raise QueryError("funnel_exclusion_unordered", n_steps=n_steps)
@@ -158,7 +162,7 @@ def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
 def _events(event: object) -> Events:
     if event is None or isinstance(event, str):
         return event
-    names = tuple(str(name) for name in event)
+    names = tuple(str(name) for name in event) if isinstance(event, Iterable) else ()
     if not names:
         raise QueryError("funnel_empty_step")
     return names[0] if len(names) == 1 else names

@@ -4,11 +4,15 @@ An attempt starts at any event that matches any step. The level is the size of t
 events in the window. By Hall's theorem, at least k steps of a set of s can be matched as soon as every subset T with
 more than s - k steps has seen |T| - s + k of its events: so the instant at which level k is reached is a maximum of
 instants found by binary search. Steps that share no event with others are sets of their own.
+
+Where no steps share events, only the attempt that counts is looked for (`best_unordered`): a user's deepest level is
+first complete at an event whose step is new to the window, that is, which follows its like at more than a window. Those
+are few. Looking back a window from there gives the level, and the first event in it is the earliest start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -62,3 +66,66 @@ def _nth(keys: Array, places: Array) -> Array:
     there = places < len(keys)
     found[there] = keys[places[there]]
     return found
+
+
+def best_unordered(
+    steps: Sequence[Array], window: Window, low: int, high: int, allowed: Callable[[Array], Array] | None
+) -> Attempts:
+    """Per user the attempt that counts, of those that start in `[low, high)`; the steps share no event.
+
+    `allowed` says of local users which of them may enter.
+    """
+    layout = window.layout
+    if low > 0:
+        steps = [keys[layout.times(keys) >= low] for keys in steps]
+    ends, level = _completions(steps, window, allowed)
+    late = np.flatnonzero(layout.times(ends) >= high)
+    if len(late):
+        starts = np.min(_first_from(steps, window.earliest(ends[late])), axis=0)
+        kept = np.ones(len(ends), bool)
+        kept[late] = layout.times(starts) < high
+        ends, level = ends[kept], level[kept]
+    ends = _deepest_first(layout.users(ends), level, ends)
+    at = np.sort(_first_from(steps, window.earliest(ends)), axis=0)
+    at[at > window.limits(at[0])] = ABSENT
+    found = (at != ABSENT).sum(axis=0).astype(np.int8)
+    return Attempts(at[0], found, found, at)
+
+
+def _completions(
+    steps: Sequence[Array], window: Window, allowed: Callable[[Array], Array] | None
+) -> tuple[Array, Array]:
+    """Sorted events whose step is new to the window that ends with them, and how many steps that window holds."""
+    ends, levels = [], []
+    for step, keys in enumerate(steps):
+        is_new = np.ones(len(keys), bool)
+        is_new[1:] = window.parts(keys)
+        new = keys[is_new]
+        if allowed is not None:
+            new = new[allowed(window.layout.users(new))]
+        earliest, level = window.earliest(new), np.ones(len(new), np.int8)
+        for other, others in enumerate(steps):
+            if other != step and len(others):
+                places = np.searchsorted(others, new, side="right") - 1
+                level += (places >= 0) & (others.take(places, mode="clip") >= earliest)
+        ends.append(new)
+        levels.append(level)
+    found = np.concatenate(ends)
+    order = np.argsort(found, kind="stable")
+    return found[order], np.concatenate(levels)[order]
+
+
+def _deepest_first(users: Array, level: Array, ends: Array) -> Array:
+    """Of sorted events per user the first of the highest level."""
+    if not len(users):
+        return ends
+    heads = np.flatnonzero(np.concatenate(([True], users[1:] != users[:-1])))
+    deepest = np.maximum.reduceat(level, heads)
+    kept = np.flatnonzero(level == np.repeat(deepest, np.diff(np.append(heads, len(users)))))
+    users = users[kept]
+    return ends[kept[np.concatenate(([True], users[1:] != users[:-1]))]]
+
+
+def _first_from(steps: Sequence[Array], keys: Array) -> Array:
+    """Per step the first event at or after each of some keys, beyond every window where there is none."""
+    return np.vstack([_nth(events, np.searchsorted(events, keys)) for events in steps])
