@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -60,6 +60,7 @@ class Report:
     timings: dict[str, Timing] = field(default_factory=dict)
     note: dict[str, str] = field(default_factory=dict)
     peak_mb: float = float("nan")
+    base_mb: float = float("nan")  # before the first question, where that is told apart
 
     def ask(self, question: str, answer: Callable[[], list], repeats: int = REPEATS, note: str = "") -> None:
         """Run a question several times; keep its answer and, of several ways to ask it, the faster one."""
@@ -77,6 +78,18 @@ class Report:
         """Plain values; the peak memory is read now."""
         self.peak_mb = peak_mb()
         return asdict(self)
+
+
+def growth(rows: Iterable[tuple[int, int, int, int]]) -> list[list[int]]:
+    """Growth accounting from (day, new, returning, resurrected): the same with those newly dormant behind.
+
+    Newly dormant on a day: active the day before and not returning.
+    """
+    found, active_before = [], 0
+    for day, new, returning, resurrected in sorted(rows):
+        found.append([day, new, returning, resurrected, active_before - returning])
+        active_before = new + returning + resurrected
+    return found
 
 
 def peak_mb() -> float:

@@ -9,7 +9,7 @@ import tempfile
 
 from chdb.session import Session
 
-from benchmarks.measure import Report
+from benchmarks.measure import Report, growth
 from benchmarks.workload import COHORT_DAYS, EVENTS, FUNNEL_DAYS, RETURN_DAYS, STEPS, WINDOW_SECONDS, Files
 
 ORDERS = {"by_user": "user_id, occurred_at", "by_event": "event, user_id, occurred_at"}
@@ -55,6 +55,24 @@ GROUP BY day ORDER BY day FORMAT CSV
 """,
 }
 
+# A user's days in order, each with the one before it (255: none).
+GROWTH = {
+    "arrays of days": """
+SELECT pair.1 AS day, countIf(pair.2 = 255), countIf(pair.2 + 1 = day), countIf(pair.2 != 255 AND pair.2 + 1 != day)
+FROM (SELECT arrayJoin(arrayZip(days, arrayPushFront(arrayPopBack(days), 255))) AS pair
+      FROM (SELECT arraySort(groupUniqArray(toUInt8(intDiv(occurred_at, 86400000000)))) AS days
+            FROM bench.{table} GROUP BY user_id))
+GROUP BY day ORDER BY day FORMAT CSV
+""",
+    "distinct user-days": """
+SELECT day, countIf(before = 255), countIf(before + 1 = day), countIf(before != 255 AND before + 1 != day)
+FROM (SELECT day, lagInFrame(day, 1, 255) OVER (
+          PARTITION BY user_id ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS before
+      FROM (SELECT DISTINCT user_id, toUInt8(intDiv(occurred_at, 86400000000)) AS day FROM bench.{table}))
+GROUP BY day ORDER BY day FORMAT CSV
+""",
+}
+
 
 def report(files: Files) -> Report:
     """Answers of the better of the two tables and, where there are several, of the best way to ask."""
@@ -90,6 +108,9 @@ def _ask(session: Session, table: str, found: Report) -> None:
     for way, text in ACTIVE.items():
         active = text.format(table=table)
         found.ask("active", lambda query=active: [n for _, n in _rows(session, query)], note=f"{way}, {table}")
+    for way, text in GROWTH.items():
+        flows = text.format(table=table)
+        found.ask("growth", lambda query=flows: growth(_rows(session, query)), repeats=3, note=f"{way}, {table}")
 
 
 def _rows(session: Session, query: str) -> list[list[int]]:

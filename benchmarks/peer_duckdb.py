@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks.measure import Report
+from benchmarks.measure import Report, growth
 from benchmarks.workload import COHORT_DAYS, RETURN_DAYS, Files
 
 RETENTION = """
@@ -15,6 +15,12 @@ SELECT first, day - first AS age, count(*) FROM (
     SELECT day, min(day) OVER (PARTITION BY user_id) AS first
     FROM (SELECT DISTINCT user_id, (occurred_at::DATE - DATE '2026-01-01') AS day FROM events))
 WHERE first < $cohorts AND day - first < $ages GROUP BY 1, 2 ORDER BY 1, 2
+"""
+GROWTH = """
+SELECT day, count(*) FILTER (before IS NULL), count(*) FILTER (before = day - 1), count(*) FILTER (before < day - 1)
+FROM (SELECT day, lag(day) OVER (PARTITION BY user_id ORDER BY day) AS before
+      FROM (SELECT DISTINCT user_id, (occurred_at::DATE - DATE '2026-01-01') AS day FROM events))
+GROUP BY day ORDER BY day
 """
 ACTIVE = "SELECT count(DISTINCT user_id) FROM events GROUP BY occurred_at::DATE ORDER BY occurred_at::DATE"
 
@@ -29,6 +35,7 @@ def report(files: Files) -> Report:
         ages = {"cohorts": COHORT_DAYS, "ages": RETURN_DAYS}
         found.ask("retention", lambda: [list(row) for row in database.execute(RETENTION, ages).fetchall()], repeats=3)
         found.ask("active", lambda: [n for (n,) in database.execute(ACTIVE).fetchall()], repeats=3)
+        found.ask("growth", lambda: growth(database.execute(GROWTH).fetchall()), repeats=3)
         database.close()
     return found
 

@@ -18,7 +18,7 @@ from benchmarks.workload import (
     Files,
 )
 from ops_core import Period, Workspace
-from ops_core.analyses import funnel, retention
+from ops_core.analyses import funnel, lifecycle, retention
 from ops_core.engine.activity import ActivitySpec, active_users
 
 
@@ -46,6 +46,14 @@ def _ask(workspace: Workspace, found: Report) -> None:
     first = (FIRST_DAY - dt.date(1970, 1, 1)).days
     days = ActivitySpec()
     found.ask("active", lambda: active_users(workspace.store, days, "day", first, first + N_DAYS).tolist())
+    flows = lifecycle.LifecycleQuery(Period(FIRST_DAY, _day(N_DAYS)), "day")
+    found.ask("growth", lambda: _flows(lifecycle.analyze(workspace, flows)))
+
+
+def _flows(result: lifecycle.LifecycleResult) -> list[list[int]]:
+    """Day, new, returning, resurrected and newly dormant users."""
+    columns = result.flow[["new", "returning", "resurrected", "newly_dormant"]].to_numpy().tolist()
+    return [[day, *row] for day, row in enumerate(columns)]
 
 
 def _returned(result: retention.RetentionResult) -> list[list[int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from benchmarks.measure import Report
+from benchmarks.measure import Report, growth
 from benchmarks.workload import COHORT_DAYS, FIRST_DAY, RETURN_DAYS, Files
 
 
@@ -20,4 +20,12 @@ def report(files: Files) -> Report:
     inside = ages.filter((pl.col("first") < COHORT_DAYS) & (pl.col("age") < RETURN_DAYS))
     retention = inside.group_by("first", "age").len().sort("first", "age")
     found.ask("retention", lambda: [list(row) for row in retention.collect().rows()], repeats=3)
+    before = pl.col("day").shift().over("user_id")
+    days = user_days.unique().sort("user_id", "day").with_columns(before.alias("before"))
+    flows = days.group_by("day").agg(
+        new=pl.col("before").is_null().sum(),
+        returning=(pl.col("before") == pl.col("day") - 1).sum(),
+        resurrected=(pl.col("before") < pl.col("day") - 1).sum(),
+    )
+    found.ask("growth", lambda: growth(flows.collect().rows()), repeats=3)
     return found
