@@ -18,7 +18,7 @@ from ops_core.workspace import Workspace
 from ui import retention_more as ask
 from ui.choices import pick, pick_number
 from ui.current import View
-from ui.layout import chart, more, note, panel_head, wide
+from ui.layout import chart, more, note, panel_head
 from ui.layout import definition as definition_line
 from ui.people import user_list
 from ui.session import remembered
@@ -28,6 +28,7 @@ from ui.text import plain
 _ANY, _FIRST_SEEN, _EVENT = "any", "first_seen", "event:"
 _MOST = {"hour": 72, "day": 45, "week": 52, "month": 36, "quarter": 20}  # cohorts on one screen
 _USUAL = {"hour": 24}
+_LEAST_WIDTH = 760
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Asked:
     start: str
     event: str
     breakdown: str
+    show: str
 
 
 def asked(view: View) -> Asked:
@@ -61,6 +63,8 @@ def asked(view: View) -> Asked:
         n_cohorts = pick_number(
             "retention_cohorts", label=t("retention.cohorts"), default=_USUAL.get(grain, 13), low=3, high=_MOST[grain]
         )
+        shows = {one: t(f"retention.show_{one}") for one in charts.SHOWN}
+        show = pick("retention_show", shows, label=t("retention.show"), style="segments")
         times = pick_number("retention_times", label=t("retention.occurrences"), default=1, low=1, high=20)
         brackets = ask.brackets(view, grain) if measure == "bracket" else ()
         entering = ask.event_filter(view, "retention_if", t("retention.cohort_filter")) if has_event else ()
@@ -84,7 +88,7 @@ def asked(view: View) -> Asked:
         brackets=brackets,
         top=4,
     )
-    return Asked(query, starts[start], returns[event], breakdown.removeprefix("user."))
+    return Asked(query, starts[start], returns[event], breakdown.removeprefix("user."), show)
 
 
 def cohort_period(view: View, grain: str, n_cohorts: int) -> Period:
@@ -124,28 +128,26 @@ def heat_map(result: RetentionResult, asked_for: Asked, view: View) -> None:
     """The cohorts. The head stays in view on a phone while the wide map scrolls below it."""
     t, period = view.t, asked_for.query.period
     span = t.date_range(period.first_date, period.last_date)
-    subtitle = t("retention.heat_subtitle", who=words.who(result, t), span=span, event=plain(asked_for.event))
-    frame = charts.table(result, t)
+    subtitle = t(
+        f"retention.heat_subtitle_{asked_for.show}", who=words.who(result, t), span=span, event=plain(asked_for.event)
+    )
+    frame = charts.table(result, t, asked_for.show)
     with st.container(gap=12):
         panel_head(
             t("retention.heat_title"), subtitle, frame, name="retention_cohorts", columns=_columns(frame),
         )  # fmt: skip
-        with wide():
+        with st.grid(1, wrap=False, min_column_width=max(_LEAST_WIDTH, charts.least_width(result))):
             chart(
-                charts.draw(result, t, view.palette), f"{t('retention.heat_title')}. {subtitle}",
+                charts.draw(result, t, view.palette, asked_for.show), f"{t('retention.heat_title')}. {subtitle}",
                 name="retention_heat_map",
             )  # fmt: skip
-        if words.has_censored(result):
-            definition_line(t("retention.censored_note"))
+        for remark in words.row_notes(result, t):
+            definition_line(remark)
 
 
 def _columns(frame: pd.DataFrame) -> list[Column]:
-    names = list(frame.columns)
-    return [
-        Column(names[0], names[0]),
-        Column(names[1], names[1], "count"),
-        *(Column(n, n, "share") for n in names[2:]),
-    ]
+    first, *rest = frame.columns
+    return [Column(first, first), *(Column(name, name, "count") for name in rest)]
 
 
 def lost(result: RetentionResult, view: View) -> None:

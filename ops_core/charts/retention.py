@@ -1,4 +1,4 @@
-"""Charts of retention: the heat map of cohorts, curves by group, one column cohort by cohort."""
+"""The heat map of cohorts, as a chart and as the table behind it."""
 
 from __future__ import annotations
 
@@ -10,54 +10,45 @@ import plotly.graph_objects as go
 
 from ops_core.analyses.cohort_change import newest_change
 from ops_core.analyses.retention import RetentionResult
-from ops_core.charts.retention_words import (
-    cohort_text,
-    column_labels,
-    first_offset,
-    group_text,
-    shown,
-    shown_offsets,
-)
-from ops_core.charts.theme import (
-    LIGHT,
-    MARKERS,
-    Palette,
-    band,
-    end_label,
-    figure,
-    frame_cell,
-    interval,
-    reference,
-    text_on,
-)
+from ops_core.charts.retention_words import cohort_text, column_labels, first_offset, shown
+from ops_core.charts.theme import LIGHT, Palette, figure, frame_cell, text_on
 from ops_core.locale import Translator
 
+SHOWN = ("share", "users")  # what the cells say; the colour is the share either way
 _ROW = 27  # pixels per cohort
-_LEFT = 128  # pixels for cohort and size
-_MOST_LINES = 5  # as many as there are colours
+_LEFT, _LEFT_HOUR = 128, 156  # pixels for cohort and size
+_COLUMN = 37  # pixels that a column needs
+_WORDY = 14  # columns beyond which headings are bare numbers
+_DENSE = 18  # columns beyond which numbers are written smaller and large ones short
 _FEET = 2.3  # rows below the rule: mean and eligible users
 _MEAN_AT, _ELIGIBLE_AT = 0.45, 1.3
 
 
-def draw(result: RetentionResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
-    """A row per cohort, a column per period since; the weighted mean and its users below the rule."""
+def draw(result: RetentionResult, t: Translator, palette: Palette = LIGHT, show: str = "share") -> go.Figure:
+    """A row per cohort, a column per period since; the weighted mean and its users below the rule.
+
+    `show`: `share` writes percentages into the cells, `users` the users who returned.
+    """
     cells = shown(result)
     cohorts, columns = sorted(cells["cohort"].unique()), sorted(cells["offset"].unique())
     n = len(cohorts)
-    fig = figure(palette, height=round(_ROW * (n + _FEET + 0.4)) + 40, left=_LEFT, top=30)
+    left = _LEFT_HOUR if result.query.grain == "hour" else _LEFT
+    fig = figure(palette, height=round(_ROW * (n + _FEET + 0.4)) + 40, left=left, top=30)
     fig.update_xaxes(
-        tickvals=list(range(len(columns))), ticktext=column_labels(result, columns, t), side="top", showline=False,
-        range=[-0.5, len(columns) - 0.5], automargin=False,  # the margins fit; to find that out, all is drawn twice
+        tickvals=list(range(len(columns))), ticktext=_headings(fig, result, columns, t, palette), side="top",
+        showline=False, range=[-0.5, len(columns) - 0.5],
+        automargin=False,  # the margins fit; to find that out, all is drawn twice
     )  # fmt: skip
     table = cells.assign(
         x=cells["offset"].map({offset: place for place, offset in enumerate(columns)}),
         y=cells["cohort"].map({cohort: place for place, cohort in enumerate(cohorts)}),
     )
     ripe = table[table["share"].notna()]
-    feet = _feet(fig, result, columns, n, t, palette)
-    _cells(fig, result, table, _color_range(ripe["share"]), feet, t, palette)
+    feet = _feet(fig, result, columns, n, t, palette, show)
+    _cells(fig, result, table, _color_range(ripe["share"]), feet, t, palette, show)
+    _blank(fig, table, t)
     names = [cohort_text(result, cohort, t) for cohort in cohorts]
-    _left(fig, names, table.groupby("cohort")["users"].first(), t, palette)
+    _left(fig, names, table.groupby("cohort")["users"].first(), t, palette, show)
     _blank_notes(fig, table, n, len(columns), t, palette)
     found = newest_change(result, first_offset(result))
     if found is not None and found.cohort in cohorts:
@@ -65,94 +56,33 @@ def draw(result: RetentionResult, t: Translator, palette: Palette = LIGHT) -> go
     return fig
 
 
-def draw_curves(result: RetentionResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
-    """Weighted mean per period since, one line per group, with Wilson bands."""
-    alone = len(result.groups) == 1
-    fig = figure(palette, height=300, right=54 if alone else 132, hover="x")
-    columns = shown_offsets(result)
-    ends: list[tuple[float, int]] = []
-    for place, group in enumerate(result.groups[:_MOST_LINES]):
-        rows = result.means[(result.means["group"] == group) & (result.means["eligible"] > 0)]
-        rows = rows[rows["offset"].isin(columns)]
-        if rows.empty:
-            continue
-        color = palette.series(place)
-        x = [columns.index(offset) for offset in rows["offset"]]
-        opacity = 0.14 if len(result.groups) <= 3 else 0.07
-        band(fig, x, rows["low"].tolist(), rows["high"].tolist(), color, opacity)
-        name = group_text(group, t)
-        fig.add_scatter(
-            x=x, y=rows["share"], mode="lines+markers", line={"color": color, "width": 2}, cliponaxis=False,
-            marker={"size": 5, "symbol": MARKERS[min(place, len(MARKERS) - 1)], "color": color}, name=name,
-            customdata=[
-                t("retention.curve_hover", group=name, share=t.share(row.share), low=t.share(row.low),
-                  high=t.share(row.high), n=int(row.eligible))
-                for row in rows.itertuples()
-            ],
-            hovertemplate="%{customdata}<extra></extra>",
-        )  # fmt: skip
-        ends.append((float(rows["share"].iloc[-1]), place))
-        text = t.share(rows["share"].iloc[-1])
-        if not alone:
-            text = f"<b>{_safe(name if len(name) <= 12 else name[:11] + '…')}</b> {text}"
-        end_label(fig, palette, x[-1], float(rows["share"].iloc[-1]), text, color=color)
-    _spread_labels(fig, [share for share, _ in ends], float(result.means["high"].max()))
-    _percent_axis(fig)
-    labels = column_labels(result, columns, t)
-    step = max(1, -(-len(columns) // 4))
-    fig.update_xaxes(
-        tickvals=list(range(0, len(columns), step)), ticktext=labels[::step], range=[-0.3, len(columns) - 0.7]
-    )
-    return fig
+def least_width(result: RetentionResult) -> int:
+    """Pixels that the map needs for its numbers not to touch."""
+    return _LEFT_HOUR + _COLUMN * shown(result)["offset"].nunique()
 
 
-def draw_cohorts(result: RetentionResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
-    """The first column, cohort by cohort, with intervals; the dotted line is the weighted mean of the earlier ones."""
-    offset = first_offset(result)
-    rows = result.overall
-    rows = rows[(rows["offset"] == offset) & rows["ripe"] & (rows["users"] > 0)].sort_values("cohort")
-    found = newest_change(result, offset)
-    fig = figure(palette, height=300, right=12)
-    for x, row in enumerate(rows.itertuples()):
-        newest = found is not None and row.cohort == found.cohort
-        color = palette.change(found.difference, "up", found.is_clear) if newest else palette.comp
-        hover = t(
-            "retention.cohort_hover", cohort=cohort_text(result, row.cohort, t), share=t.share(row.share),
-            low=t.share(row.low), high=t.share(row.high), returned=t.number(row.returned), users=t.number(row.users),
-        )  # fmt: skip
-        interval(fig, palette, x, row.share, row.low, row.high, color=color, vertical=True, size=8, hover=hover)
-        if newest:
-            arrow = ("▲ " if found.difference > 0 else "▼ ") if found.is_clear else ""
-            fig.add_annotation(
-                x=x, y=row.high, text=f"<b>{arrow}{t.share(row.share)}</b>", showarrow=False, yshift=10,
-                font={"color": color}, xanchor="right" if x > 1 else "center", xshift=8 if x > 1 else 0,
-            )  # fmt: skip
-    if found is not None:
-        reference(fig, palette, y=found.earlier_share)
-    low = min([*rows["low"], found.earlier_share if found else 1.0], default=0.0)
-    high = max(rows["high"], default=1.0)
-    room = 0.12 * (high - low or 0.1)
-    fig.update_yaxes(tickformat=".0%", nticks=4, range=[max(0.0, low - room), high + 1.6 * room])
-    places = _few(len(rows))
-    fig.update_xaxes(
-        tickvals=places, ticktext=[cohort_text(result, rows["cohort"].iloc[i], t) for i in places],
-        range=[-0.6, max(len(rows), 1) - 0.4],
-    )  # fmt: skip
-    return fig
-
-
-def table(result: RetentionResult, t: Translator) -> pd.DataFrame:
-    """What the heat map shows, one row per cohort, and the mean as the last row; shares 0–1."""
+def table(result: RetentionResult, t: Translator, show: str = "share") -> pd.DataFrame:
+    """What the heat map shows, row for row: the cohorts with percentages (0–100, or users who returned), the weighted
+    mean (or the sum) and the eligible users; a cell that has not ended is nan."""
     cells = shown(result)
     columns = sorted(cells["offset"].unique())
-    wide = cells.pivot_table(index="cohort", columns="offset", values="share", dropna=False)
+    values = cells.assign(percent=cells["share"] * 100)
+    wide = values.pivot_table(
+        index="cohort", columns="offset", values="percent" if show == "share" else "returned", dropna=False
+    )
     wide = wide.reindex(index=sorted(cells["cohort"].unique()), columns=columns)
-    wide.columns = column_labels(result, columns, t)
-    wide.insert(0, t("retention.users"), cells.groupby("cohort")["users"].first())
+    labels = column_labels(result, columns, t)
+    wide.columns = [t("retention.percent", column=label) for label in labels] if show == "share" else labels
+    sizes = cells.groupby("cohort")["users"].first()
+    wide.insert(0, t("retention.users"), sizes)
     wide.insert(0, t("retention.cohort"), [cohort_text(result, cohort, t) for cohort in wide.index])
-    mean = result.mean[result.mean["offset"].isin(columns)]
-    last = [t("retention.mean"), int(wide[t("retention.users")].sum()), *mean["share"]]
-    return pd.concat([wide, pd.DataFrame([last], columns=wide.columns)], ignore_index=True)
+    mean = result.mean.set_index("offset").loc[columns]
+    below = mean["share"] * 100 if show == "share" else mean["returned"].where(mean["eligible"] > 0)
+    feet = [
+        [t("retention.mean" if show == "share" else "retention.total"), int(sizes.sum()), *below],
+        [t("retention.eligible"), None, *mean["eligible"]],
+    ]
+    return pd.concat([wide, pd.DataFrame(feet, columns=wide.columns)], ignore_index=True)
 
 
 # Pieces ------------------------------------------------------------------------------------------------------------
@@ -166,6 +96,7 @@ def _cells(
     feet: Sequence[tuple[float, float, str, str]],
     t: Translator,
     palette: Palette,
+    show: str,
 ) -> None:
     ripe, (low, high) = table[table["share"].notna()], color_range
     grid = np.full((int(table["y"].max()) + 1, int(table["x"].max()) + 1), np.nan)
@@ -187,14 +118,51 @@ def _cells(
         z=grid, zmin=low, zmax=high, colorscale=colors, showscale=False, xgap=2, ygap=2, hoverongaps=False,
         customdata=words, hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
+    dense = grid.shape[1] > _DENSE
     numbers = [
-        (x, y, t.number(share * 100, 1), text_on(palette.heat((share - low) / (high - low))))
-        for x, y, share in zip(ripe["x"], ripe["y"], ripe["share"], strict=True)
-    ]
+        (x, y, t.number(share * 100, 1) if show == "share" else _count(returned, dense, t),
+         text_on(palette.heat((share - low) / (high - low))))
+        for x, y, share, returned in zip(ripe["x"], ripe["y"], ripe["share"], ripe["returned"], strict=True)
+    ]  # fmt: skip
     x, y, texts, inks = zip(*numbers, *feet, strict=True)
     fig.add_scatter(
-        x=x, y=y, yaxis="y2", mode="text", text=texts, textfont={"color": inks}, hoverinfo="skip", cliponaxis=False,
+        x=x, y=y, mode="text", text=texts, hoverinfo="skip", cliponaxis=False,
+        textfont={"color": inks, "size": 11 if dense else 12},
     )  # fmt: skip
+
+
+def _blank(fig: go.Figure, table: pd.DataFrame, t: Translator) -> None:
+    """Cells that have not ended say on hover when they will have."""
+    blank = table[~table["ripe"]]
+    if blank.empty:
+        return
+    grid = np.full((int(table["y"].max()) + 1, int(table["x"].max()) + 1), np.nan)
+    words = np.full(grid.shape, "", dtype=object)
+    days = {day: t.date(pd.Timestamp(day).date(), year=True) for day in blank["ripe_on"].unique()}
+    grid[blank["y"], blank["x"]] = 0
+    words[blank["y"], blank["x"]] = [t("retention.blank_hover", date=days[day]) for day in blank["ripe_on"]]
+    nothing = "rgba(0,0,0,0)"
+    fig.add_heatmap(
+        z=grid, zmin=0, zmax=1, colorscale=[[0, nothing], [1, nothing]], showscale=False, hoverongaps=False,
+        customdata=words, hovertemplate="%{customdata}<extra></extra>",
+    )  # fmt: skip
+
+
+def _headings(
+    fig: go.Figure, result: RetentionResult, columns: list[int], t: Translator, palette: Palette
+) -> list[str]:
+    """Names of the columns; where there are too many for words, numbers with the unit before the first."""
+    if len(columns) <= _WORDY or result.query.measure == "bracket":
+        return column_labels(result, columns, t)
+    fig.add_annotation(
+        x=0, xref="paper", y=1, yref="paper", xanchor="right", yanchor="bottom", xshift=-7, yshift=4,
+        text=t(f"retention.grain_{result.query.grain}"), showarrow=False, font={"color": palette.ink2},
+    )  # fmt: skip
+    return [t.number(offset) for offset in columns]
+
+
+def _count(users: float, dense: bool, t: Translator) -> str:
+    return t.compact(users) if dense and users >= 10_000 else t.number(users)
 
 
 def _color_range(shares: pd.Series) -> tuple[float, float]:
@@ -206,19 +174,20 @@ def _color_range(shares: pd.Series) -> tuple[float, float]:
 
 
 def _feet(
-    fig: go.Figure, result: RetentionResult, columns: list[int], n: int, t: Translator, palette: Palette
+    fig: go.Figure, result: RetentionResult, columns: list[int], n: int, t: Translator, palette: Palette, show: str
 ) -> list[tuple[float, float, str, str]]:
-    """Below a rule: the weighted mean in bold, and how many users it is over; each `(x, y, text, colour)`."""
+    """Below a rule: the weighted mean (or the sum) in bold, and how many users it is over; `(x, y, text, colour)`."""
     mean = result.mean.set_index("offset")
     fig.add_shape(
         type="line", xref="paper", x0=0, x1=1, xsizemode="scaled", y0=n - 0.15, y1=n - 0.15,
         line={"color": palette.axis, "width": 1},
     )  # fmt: skip
-    found = []
+    found, dense = [], len(columns) > _DENSE
     for x, offset in enumerate(columns):
         share, eligible = mean["share"][offset], mean["eligible"][offset]
-        bold = f"<b>{t.number(share * 100, 1)}</b>" if share == share else "—"
-        found += [(x, n + _MEAN_AT, bold, palette.ink), (x, n + _ELIGIBLE_AT, t.number(eligible), palette.ink2)]
+        text = t.number(share * 100, 1) if show == "share" else _count(mean["returned"][offset], dense, t)
+        bold = f"<b>{text}</b>" if share == share else "—"
+        found += [(x, n + _MEAN_AT, bold, palette.ink), (x, n + _ELIGIBLE_AT, _count(eligible, dense, t), palette.ink2)]
     return found
 
 
@@ -238,47 +207,19 @@ def _blank_notes(fig: go.Figure, table: pd.DataFrame, n: int, n_columns: int, t:
         )  # fmt: skip
 
 
-def _left(fig: go.Figure, cohorts: Sequence[str], sizes: pd.Series, t: Translator, palette: Palette) -> None:
-    """Names at the left edge and sizes beside the map, as labels of two axes: quicker to draw than notes."""
+def _left(fig: go.Figure, cohorts: Sequence[str], sizes: pd.Series, t: Translator, palette: Palette, show: str) -> None:
+    """Names at the left edge; sizes beside the map as labels of the axis, which are quicker to draw than notes."""
     n = len(cohorts)
-    rows = {"range": [n + _FEET - 0.2, -0.5], "showgrid": False, "automargin": False}
-    names = [
-        *(f'<span style="color:{palette.ink}">{name}</span>' for name in cohorts),
-        f'<b><span style="color:{palette.ink}">{t("retention.mean")}</span></b>', t("retention.eligible"),
-    ]  # fmt: skip
+    # No axis of its own for the names: with an unanchored one the browser draws everything twice.
     fig.update_yaxes(
-        **rows, tickvals=list(range(n)), ticktext=[t("retention.people", n=int(size)) for size in sizes],
-        ticklabelstandoff=7,
+        range=[n + _FEET - 0.2, -0.5], showgrid=False, automargin=False, ticklabelstandoff=7,
+        tickvals=list(range(n)), ticktext=[t("retention.people", n=int(size)) for size in sizes],
     )  # fmt: skip
-    left_edge = {"overlaying": "y", "side": "right", "anchor": "free", "position": 0, "shift": -_LEFT - 4}
-    fig.with_layout({"yaxis2": fig.layout.yaxis.to_plotly_json() | rows | left_edge | {
-        "tickvals": [*range(n), n + _MEAN_AT, n + _ELIGIBLE_AT], "ticktext": names,
-    }})  # fmt: skip
-
-
-def _percent_axis(fig: go.Figure) -> None:
-    fig.update_yaxes(tickformat=".0%", rangemode="tozero", nticks=5)
-
-
-def _spread_labels(fig: go.Figure, shares: list[float], top: float) -> None:
-    """Move end labels apart that would touch: about a sixteenth of the axis is one line of text."""
-    if len(shares) < 2:
-        return
-    line = 0.066 * top
-    order = sorted(range(len(shares)), key=lambda place: shares[place])
-    floor = -1.0
-    for place in order:
-        wanted = max(shares[place], floor + line)
-        fig.layout.annotations[place].update(y=wanted)
-        floor = wanted
-
-
-def _few(n: int) -> list[int]:
-    """At most four places for labels, the first and the last among them."""
-    if n <= 4:
-        return list(range(n))
-    return [round(i * (n - 1) / 3) for i in range(4)]
-
-
-def _safe(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    below = t("retention.mean" if show == "share" else "retention.total")
+    names = [(y, name, palette.ink) for y, name in enumerate(cohorts)]
+    names.append((n + _MEAN_AT, f"<b>{below}</b>", palette.ink))
+    edge = -fig.layout.margin.l
+    for y, name, color in (*names, (n + _ELIGIBLE_AT, t("retention.eligible"), palette.ink2)):
+        fig.add_annotation(
+            x=0, xref="paper", y=y, text=name, showarrow=False, font={"color": color}, xanchor="left", xshift=edge
+        )

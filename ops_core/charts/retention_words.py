@@ -161,7 +161,13 @@ def cohorts_subtitle(result: RetentionResult, t: Translator) -> str:
     return t("retention.cohorts_open_subtitle") if is_open else t("retention.cohorts_subtitle")
 
 
-def has_censored(result: RetentionResult) -> bool:
-    """Whether a row on screen mixes old users with new ones."""
-    censored = result.cohorts[result.cohorts["is_left_censored"] & (result.cohorts["users"] > 0)]
-    return result.query.mode != "recurring" and not censored.empty
+def row_notes(result: RetentionResult, t: Translator) -> list[str]:
+    """What to know about single rows: the one with the data's first day, and those that are only part of a period."""
+    filled = result.cohorts[result.cohorts["users"] > 0]
+    censored = filled["is_left_censored"].any() and result.query.mode != "recurring"
+    notes = [t("retention.censored_note")] if censored else []
+    cut = sorted(filled.loc[filled["is_partial"], "cohort"].unique())
+    if cut:
+        names = t.join([cohort_text(result, cohort, t) for cohort in cut])
+        notes.append(t("retention.partial_note", cohorts=names))
+    return notes

@@ -10,6 +10,7 @@ import pytest
 from ops_core import Filter, Period, Segment
 from ops_core.analyses import cohort_change, retention
 from ops_core.charts import retention as charts
+from ops_core.charts import retention_curves as curves
 from ops_core.charts import retention_words as words
 from ops_core.charts.theme import DARK, LIGHT
 from ops_core.locale import translator
@@ -55,11 +56,11 @@ def test_every_measure_draws_in_both_themes_and_languages(palette, measure: str)
     with weeks([50, 60, 70]) as workspace:
         result = answered(workspace, measure=measure, brackets=((1, 2), (3, 4)) if measure == "bracket" else ())
     for t in (EN, ZH):
-        for draw in (charts.draw, charts.draw_curves, charts.draw_cohorts):
+        for draw in (charts.draw, curves.draw_curves, curves.draw_cohorts):
             assert draw(result, t, palette).layout.height > 100
         assert words.headline(result, t)
         assert words.paragraph(result, t)
-        assert len(charts.table(result, t)) == len(charts.shown(result)["cohort"].unique()) + 1
+        assert len(charts.table(result, t)) == len(charts.shown(result)["cohort"].unique()) + 2
 
 
 def test_a_headline_claims_a_difference_only_where_the_interval_does():
@@ -85,7 +86,7 @@ def test_nothing_ripe_says_when_it_will_be():
         result = retention.analyze(workspace, retention.RetentionQuery(Period("2026-01-05", "2026-01-12"), "week", 4))
     assert words.headline(result, EN) == "No cohort has had the time yet for next-week retention"
     assert "19" in words.paragraph(result, EN)  # the week after the cohort's ends with 18 January
-    for draw in (charts.draw, charts.draw_curves, charts.draw_cohorts):
+    for draw in (charts.draw, curves.draw_curves, curves.draw_cohorts):
         draw(result, EN, LIGHT)
 
 
@@ -111,7 +112,7 @@ def test_groups_are_lines_and_users_of_a_cell_are_a_list():
     assert means.loc[("(none)", 1), ["eligible", "returned"]].tolist() == [20, 0]
     assert result.mean.set_index("offset").loc[1, ["eligible", "returned"]].tolist() == [40, 10]
     assert alone.mean.set_index("offset").loc[1, ["eligible", "returned"]].tolist() == [20, 10]
-    lines = [trace for trace in charts.draw_curves(result, ZH, LIGHT).data if trace.name]
+    lines = [trace for trace in curves.draw_curves(result, ZH, LIGHT).data if trace.name]
     assert sorted(trace.name for trace in lines) == ["ads", "（无值）"]
 
 
@@ -122,4 +123,4 @@ def test_columns_that_run_to_as_of_are_not_compared_between_cohorts():
     assert cohort_change.newest_change(result) is None
     assert "all cohorts together" in words.headline(result, EN)
     assert "have had more time" in words.paragraph(result, EN)
-    assert charts.draw_cohorts(result, EN, LIGHT).layout.shapes == ()
+    assert curves.draw_cohorts(result, EN, LIGHT).layout.shapes == ()
