@@ -12,12 +12,13 @@ from ops_core.locale import Translator
 from ui import address, links, sending
 from ui.choices import pick
 from ui.current import View, first_chart
-from ui.layout import panel_head, wide
+from ui.layout import panel_head
 from ui.people import user_list
 from ui.tables import Column, table
 from ui.text import plain, small
 
 _MOST_PATHS = 20
+_MOST_IN_FILE = 2_000
 _GROUP, _CHART = "paths_group", "paths_flow.chart"
 
 
@@ -29,7 +30,7 @@ def flow(view: View, result: PathResult) -> None:
     with st.container(gap=12):
         frame = words.readable_nodes(result, t)
         panel_head(title, subtitle, frame, name="paths_flow", columns=_node_columns(t))
-        with wide():
+        with st.grid(1, wrap=False, min_column_width=charts.width(result)):
             st.plotly_chart(
                 charts.draw(result, t, view.palette), theme=None, config=CONFIG, key=_CHART, on_select=_take_click,
                 selection_mode="points", alt=f"{title}. {words.headline(result, t)}",
@@ -63,12 +64,12 @@ def top_paths(view: View, result: PathResult) -> None:
     frame = words.readable_paths(result, t, _MOST_PATHS)
     if frame.empty:
         return
-    everything = words.readable_paths(result, t, len(result.paths))
+    longer = words.readable_paths(result, t, _MOST_IN_FILE)
     subtitle = t(
         "paths.table_subtitle", shown=len(frame), total=t.number(len(result.paths)),
         covered=t.share(frame["users"].sum() / result.n_started),
     )  # fmt: skip
-    panel_head(t("paths.table_title"), subtitle, everything, name="paths_table", columns=_path_columns(t))
+    panel_head(t("paths.table_title"), subtitle, longer, name="paths_table", columns=_path_columns(t))
     table(frame, _path_columns(t), name="paths_top")
     texts = {str(row.rank): f"{row.rank}  {row.path}" for row in frame.itertuples()}
     longest = result.paths["steps"].head(_MOST_PATHS).str.len().idxmax()

@@ -86,11 +86,11 @@ def outline(band: Band, x_from: float, x_to: float) -> str:
     )
 
 
-def centre(band: Band, way: float) -> float:
-    """The height of a band's centre line, `way` 0 at the source to 1 at the target."""
-    # The curve of `outline` at parameter s has x = 1.5 s (1 − s) + s³ …; s is close enough to the way itself.
-    eased = way * way * (3 - 2 * way)
-    return band.source_top + (band.target_top - band.source_top) * eased + band.thickness / 2
+def centre(band: Band, part: float) -> tuple[float, float]:
+    """A point on a band's centre line, `part` 0 at the source to 1 at the target: the way made (0–1) and the height."""
+    way = 1.5 * part * (1 - part) + part**3  # the curve of `outline`, whose handles lie half way
+    eased = part * part * (3 - 2 * part)
+    return way, band.source_top + (band.target_top - band.source_top) * eased + band.thickness / 2
 
 
 def _scale(nodes: pd.DataFrame) -> float:

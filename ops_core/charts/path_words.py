@@ -120,6 +120,8 @@ def definition(query: PathQuery, t: Translator) -> str:
     """How paths are counted, in one line."""
     runs = t("paths.runs_collapsed") if query.collapse else t("paths.runs_kept")
     window = window_text(query.window_seconds, t)
+    if query.start is None:
+        return t("paths.definition_first_seen", window=window, runs=runs)
     return t("paths.definition", start=start_name(query, t), window=window, runs=runs)
 
 

@@ -7,6 +7,7 @@ where they are cut off. Each block and band carries invisible markers that hold 
 from __future__ import annotations
 
 import html
+import unicodedata
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -19,7 +20,8 @@ from ops_core.locale import Translator
 
 _BLOCK_WIDTH = 10  # pixels
 _LABEL_ROOM, _HEADER_ROOM = 150, 26
-_LONGEST_NAME = 22
+_COLUMN, _WIDEST = 150, 1_050  # pixels a level needs for its labels; beyond that many levels they are cut shorter
+_LETTER = 7.0  # pixels, about; a Chinese one takes two
 _N_COLORS = 4  # the most frequent events have a colour of their own, the others the last one
 _STOPS = (0.15, 0.4, 0.65, 0.9)  # where a band can be touched
 _STEP = 14  # pixels between a block's markers
@@ -33,6 +35,11 @@ def node_code(level: int, node: int) -> str:
 def link_code(level: int, source: int, target: int) -> str:
     """A band's code in an address."""
     return f"{level}.{source}.{target}"
+
+
+def width(result: PathResult) -> int:
+    """How many pixels the flow needs: on a smaller screen it scrolls inside itself."""
+    return min(_WIDEST, _LABEL_ROOM + _COLUMN * result.query.levels)
 
 
 def draw(result: PathResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
@@ -109,9 +116,8 @@ def _add_blocks(
 def _add_label(
     fig: go.Figure, block: flow.Block, row: dict, result: PathResult, t: Translator, palette: Palette, sign: int
 ) -> None:
-    name = node_name(row, result, t)
-    if len(name) > _LONGEST_NAME:
-        name = name[: _LONGEST_NAME - 1] + "…"
+    room = (width(result) - _LABEL_ROOM) / result.query.levels - _BLOCK_WIDTH - 8
+    name = _shortened(node_name(row, result, t), room)
     counts = t("paths.node_count", users=t.number(row["users"]), share=t.share(row["share"]))
     strong = row["kind"] in (EVENT, START)
     shown = html.escape(name, quote=False)
@@ -168,12 +174,23 @@ def _band_points(
             "paths.link_hover", source=names[0], target=names[1], users=t.number(row.users),
             share=t.share(row.share_of_source),
         )  # fmt: skip
-        x += [sign * (band.level - 1 + way) for way in _STOPS]
-        y += [flow.centre(band, way) for way in _STOPS]
-        sizes += [min(40.0, max(6.0, band.thickness))] * len(_STOPS)
-        codes += [link_code(band.level, band.source, band.target)] * len(_STOPS)
-        texts += [text] * len(_STOPS)
+        stops = _STOPS if band.thickness >= 1 else _STOPS[-1:]
+        centres = [flow.centre(band, part) for part in stops]
+        x += [sign * (band.level - 1 + way) for way, _ in centres]
+        y += [height for _, height in centres]
+        sizes += [min(40.0, max(6.0, band.thickness))] * len(stops)
+        codes += [link_code(band.level, band.source, band.target)] * len(stops)
+        texts += [text] * len(stops)
     return x, y, sizes, codes, texts
+
+
+def _shortened(name: str, room: float) -> str:
+    """A name cut to about so many pixels; touching the block shows it whole."""
+    sizes = [_LETTER * (2 if unicodedata.east_asian_width(letter) in "WF" else 1) for letter in name]
+    if sum(sizes) <= room:
+        return name
+    kept = next(place for place in range(len(name), -1, -1) if sum(sizes[:place]) + _LETTER <= room or not place)
+    return name[:kept].rstrip() + "…"
 
 
 def _add_touch(fig: go.Figure, x: list, y: list, sizes: list, codes: list, texts: list) -> None:
