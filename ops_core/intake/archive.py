@@ -41,7 +41,7 @@ def unpacked(path: Path, new_folder: Callable[[], Path], most: int) -> list[Path
 
 def _is_table(item: zipfile.ZipInfo) -> bool:
     parts = Path(item.filename).parts
-    hidden = any(part.startswith(_UNFINISHED) for part in parts)
+    hidden = any(part.startswith(_UNFINISHED) for part in parts if part != "..")
     return not item.is_dir() and not hidden and item.filename.lower().endswith(TABLE_ENDINGS)
 
 

@@ -40,15 +40,29 @@ _RULES: dict[str, dict[str, tuple[str, str | None, str | None]]] = {
         "channel": ("text", None, None),
         "value": ("amount", "cost_missing", "value_unread"),
     },
+    "feedback": {
+        "user_id": ("text", "user_missing", None),
+        "occurred_at": ("time", "time_missing", "time_unread"),
+    },
 }
+# What was said is kept as properties of an event, under names of our own, whatever the columns are called.
+FEEDBACK_EVENT = "feedback"
+_SAID = {"score": "number", "text": "text", "channel": "text"}
 
 
 def role_fields(guess: Guess) -> list[Field]:
     """Fields of the roles."""
     rules = _RULES[guess.kind]
-    return [
-        Field(role.role, role.index, role.column, *rules[role.role], constant=role.constant) for role in guess.roles
+    found = [
+        Field(role.role, role.index, role.column, *rules[role.role], constant=role.constant)
+        for role in guess.roles
+        if role.role in rules
     ]
+    if guess.kind != "feedback":
+        return found
+    said = [role for role in guess.roles if role.role in _SAID and role.index is not None]
+    said_fields = [Field(f"{PROPERTY_PREFIX}{role.index}", role.index, role.role, _SAID[role.role]) for role in said]
+    return [*found, Field("event", None, "event", "text", constant=FEEDBACK_EVENT), *said_fields]
 
 
 def property_fields(guess: Guess, sample: pd.DataFrame) -> list[Field]:

@@ -295,6 +295,7 @@ LAYERS = {
     "assignments": AssignmentLayer,
     "units": UnitLayer,
     "spend": SpendLayer,
+    "feedback": EventLayer,
 }
 
 

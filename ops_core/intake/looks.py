@@ -43,7 +43,7 @@ def fits(role: str, values: pd.Series, named: bool = False) -> bool:
         return role != "variant"
     if role in ("occurred_at", "signup_at"):
         fit = _share(_TIME, cells) >= (_A_FEW if named else ENOUGH)
-    elif role in ("value", "quantity", "unit_price", "cost"):
+    elif role in ("value", "quantity", "unit_price", "cost", "score"):
         fit = _share(_NUMBER, cells) >= (_A_FEW if named else ENOUGH) and not is_time(values)
     elif role == "variant":
         fit = 2 <= len(set(cells)) <= MAX_VARIANTS

@@ -2,7 +2,7 @@
 
 Kinds: `events` (one row per action), `orders` (order lines or payments), `users` (one row per user), `units` (finished
 A/B test: one row per user with a variant and outcomes), `assignments` (who was put into which arm, outcomes elsewhere),
-`spend` (what a channel cost on a day).
+`spend` (what a channel cost on a day), `feedback` (what users said: a score, a text).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ops_core.errors import IntakeError, nearest
 from ops_core.intake import looks
 from ops_core.intake.vocabulary import COUNTED, EXACT, PART, WEAK_EVENT, WEAK_USER, folded
 
-KINDS = ("events", "users", "orders", "units", "assignments", "spend")
+KINDS = ("events", "users", "orders", "units", "assignments", "spend", "feedback")
 ROLES: dict[str, tuple[str, ...]] = {
     "events": ("user_id", "event", "occurred_at", "value", "event_id"),
     "users": ("user_id", "signup_at"),
@@ -24,6 +24,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "units": ("user_id", "variant"),
     "assignments": ("user_id", "variant", "experiment", "occurred_at"),
     "spend": ("occurred_at", "channel", "value"),
+    "feedback": ("user_id", "occurred_at", "score", "text", "channel"),
 }
 REQUIRED: dict[str, tuple[str, ...]] = {
     "events": ("user_id", "event", "occurred_at"),
@@ -32,6 +33,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "units": (),
     "assignments": ("user_id", "variant"),
     "spend": ("occurred_at", "value"),
+    "feedback": ("user_id", "occurred_at"),
 }
 # Other names people write in a mapping.
 _ALIASES = {
@@ -192,6 +194,7 @@ class _Signs:
     order: Role | None
     amount: Role | None
     signup: Role | None
+    said: Role | None
     has_outcome: bool
     one_row_per_user: bool
 
@@ -216,11 +219,19 @@ def _kind(candidates: Mapping[str, list[Role]], columns: Sequence[str], sample: 
         order=sure("order_id", 0.8),
         amount=sure("value") or (sure("quantity") and sure("unit_price")),
         signup=sure("signup_at"),
+        said=sure("score") or sure("text"),
         has_outcome=_has_outcome(candidates, columns, sample),
         one_row_per_user=user is not None and looks.repeats(sample, user.index) < 0.02,
     )
     _refuse_counted(signs, columns)
-    found = _actions(signs) or _test(signs) or _payments(signs) or _people(signs) or _list(signs, candidates, sample)
+    found = (
+        _actions(signs)
+        or _test(signs)
+        or _voice(signs)
+        or _payments(signs)
+        or _people(signs)
+        or _list(signs, candidates, sample)
+    )
     if found is None:
         _refuse_missing(signs, columns)
     return found
@@ -239,6 +250,13 @@ def _test(signs: _Signs) -> _Kind | None:
     if signs.has_outcome:
         return "units", 0.9, "kind_units", {"variant": signs.variant.column}
     return "assignments", 0.85, "kind_assignments", {"variant": signs.variant.column}
+
+
+def _voice(signs: _Signs) -> _Kind | None:
+    """What users said: a score or a text of a person at a time, and no money in it."""
+    if signs.said is None or signs.user is None or signs.time is None or signs.event or signs.amount:
+        return None
+    return "feedback", 0.85, "kind_feedback", {"said": signs.said.column, "user": signs.user.column}
 
 
 def _payments(signs: _Signs) -> _Kind | None:

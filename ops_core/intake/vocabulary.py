@@ -62,6 +62,12 @@ _NAMES = {
         spend cost adspend adcost amountspent totalspend totalcost marketingspend marketingcost mediacost budgetspent
         spent 花费 消耗 费用 投放花费 投放金额 投放费用 推广费 推广费用 推广花费 广告费 广告费用 广告花费 成本
         现金消耗 实际消耗""",
+    "score": """
+        score rating nps npsscore csat satisfaction stars star grade surveyscore 评分 打分 分数 满意度 满意度评分
+        推荐分 推荐度 推荐意愿 星级 得分""",
+    "text": """
+        feedback comment comments text content review reviewtext message body verbatim answer opinion 反馈 反馈内容 评价
+        评价内容 评论 评论内容 内容 意见 建议 意见建议 留言 备注""",
     "experiment": """
         experiment experimentname experimentid expid expname test testname testid abtest abtestname campaign
         实验 实验名称 实验id 实验名 实验编号 测试名称""",

@@ -22,6 +22,7 @@ from ops_core.store.store import utc_datetime
 TABLES = {
     "events": "events",
     "orders": "events",
+    "feedback": "events",
     "users": "user_records",
     "assignments": "assignments",
     "spend": "spend",
@@ -31,6 +32,7 @@ TABLES = {
 TIMES = {
     "events": "occurred_at",
     "orders": "occurred_at",
+    "feedback": "occurred_at",
     "assignments": "assigned_at",
     "spend": "local_day::TIMESTAMP",
 }
@@ -125,7 +127,7 @@ def take_out(
     whole = [one.batch_id for one in gone if one.whole and one.batch_id not in waiting]
     if bounds == ALWAYS and experiments is None:
         whole = live
-    if series.kind in ("events", "orders"):
+    if series.kind in ("events", "orders", "feedback"):
         _park_traits(cursor, by_batch, [one.batch_id for one in gone])
     for number in whole:
         given = {"batch": number, "scope": f"unit:{number}"}

@@ -17,6 +17,7 @@ from ops_core.store.schema import quote
 _ROWS_OF = {
     "events": "user_id, event, occurred_at, regexp_replace(value::VARCHAR, '\\.?0+$', '') AS value, event_id",
     "orders": "user_id, event, occurred_at, regexp_replace(value::VARCHAR, '\\.?0+$', '') AS value, event_id",
+    "feedback": "user_id, occurred_at",
     "users": "user_id, signup_at",
     "assignments": "experiment, user_id, variant, assigned_at",
     "spend": "local_day, channel, amount",
@@ -112,7 +113,7 @@ def shared_properties(cursor: duckdb.DuckDBPyConnection, upload: Upload, previou
     """Properties that both uploads have: a column that came or went changes no row."""
     if upload.kind == "units":
         return tuple(name for name in _unit_columns(cursor, upload) if name in _unit_columns(cursor, previous))
-    scope = {"events": "event", "orders": "event", "users": "user"}.get(upload.kind)
+    scope = {"events": "event", "orders": "event", "feedback": "event", "users": "user"}.get(upload.kind)
     if scope is None:
         return ()
     rows = cursor.execute("SELECT name FROM properties WHERE scope = $scope ORDER BY name", {"scope": scope}).fetchall()
