@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ui
-from ops_core.analyses import lifecycle, stickiness
+from ops_core.analyses import lifecycle
 from ops_core.charts import lifecycle as charts
-from ops_core.charts import stickiness as sticky
 from ui import lifecycle_controls as controls
 
 
@@ -16,15 +15,17 @@ def render() -> None:
     ui.page_head(t("shell.page_lifecycle"), t("lifecycle.question"))
     with ui.controls():
         query = controls.query(view)
-        limits = controls.rules(view)
+        limits, counts = controls.rules(view)
     flow = ui.cached(lifecycle.analyze, workspace, query)
-    now = controls.stages(view, limits)
     ui.answer(charts.headline(flow, t), charts.paragraph(flow, t))
     ui.panel(
         t("lifecycle.flow_title"),
         t("lifecycle.flow_subtitle", unit=t(f"lifecycle.flow_unit_{query.grain}"), legend=controls.legend(t, palette)),
         charts.draw_flow(flow, t, palette), flow.flow, name="lifecycle_flow", columns=controls.flow_columns(t),
     )  # fmt: skip
+    ui.definition(ui.spaced(t.language, charts.identities(flow, t), controls.comparison_note(view)))
+    now = controls.stages(view, limits)
+    controls.live_counts(now, counts, view)
     moves, move_columns = controls.moves_table(now, t)
     with ui.panels():
         controls.stages_panel(now, view, name="lifecycle_stages")
@@ -36,13 +37,8 @@ def render() -> None:
             t("lifecycle.ratio_title"), t("lifecycle.ratio_subtitle"),
             charts.draw_quick_ratio(flow, t, palette), name="lifecycle_ratio",
         )  # fmt: skip
-        often = ui.cached(stickiness.analyze, workspace, controls.frequency(view))
-        ui.panel(
-            sticky.title(often, t),
-            t("lifecycle.sticky_subtitle", n=often.n_active, days=controls.days_text(often, t)),
-            sticky.draw(often, t, palette), often.counts, name="lifecycle_stickiness",
-            columns=controls.sticky_columns(t),
-        )  # fmt: skip
+        controls.often(view)
+    controls.matrix(now, view)
     controls.members(now, view)
     ui.definition(t("lifecycle.definition", zone=workspace.rules.zone))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 
-from ops_core.analyses import funnel_aarrr, funnel_times
+from ops_core.analyses import funnel, funnel_aarrr, funnel_times
 from ops_core.analyses.funnel import FunnelResult
 from ops_core.analyses.funnel_aarrr import AarrrQuery, Mapping
 from ops_core.charts import funnel_extras as charts
@@ -14,6 +16,7 @@ from ops_core.locale import Translator
 from ops_core.workspace import Workspace
 from ui.choices import pick, pick_many
 from ui.current import View
+from ui.funnel_panels import longer
 from ui.layout import definition, panel, panel_head, panels
 from ui.session import cached, remembered
 from ui.tables import Column, table
@@ -62,11 +65,13 @@ def aarrr(view: View) -> None:
 
 
 def _times_over_time(view: View, result: FunnelResult) -> None:
-    t = view.t
-    grain = view.grain
-    frame = funnel_times.by_bucket(result, grain)
+    t, period = view.t, longer(view)
+    grain = "week" if view.grain == "day" else view.grain
+    whole = cached(funnel.analyze, view.workspace, replace(result.query, period=period))
+    frame = funnel_times.by_bucket(whole, grain)
     panel(
-        t("funnel.times_trend_title", grain=t(f"funnel.grain_{grain}")), t("funnel.times_trend_subtitle"),
+        t("funnel.times_trend_title", grain=t(f"funnel.grain_{grain}")),
+        t("funnel.times_trend_subtitle", period=t.date_range(period.first_date, period.last_date)),
         charts.draw_times_trend(frame, t, view.palette), frame, name="funnel_times_trend",
         columns=[Column("bucket", t("funnel.col_bucket"), "date"), *_quartile_columns(t)],
     )  # fmt: skip
@@ -96,7 +101,8 @@ def _money(view: View, result: FunnelResult) -> None:
         reached = result.total["users"].to_numpy()
         frame = money.assign(
             step_name=[f"{step}  {names[step - 1]}" for step in money["step"]], users=reached,
-            per_entrant=money["total"] / max(result.n_entered, 1),
+            total=money["total"].where(money["users_with_value"] > 0),
+            per_entrant=(money["total"] / max(result.n_entered, 1)).where(money["users_with_value"] > 0),
         )  # fmt: skip
         panel_head(t("funnel.money_title"), t("funnel.money_subtitle"), name="funnel_money_head")
         columns = [

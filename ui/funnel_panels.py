@@ -40,14 +40,14 @@ def trend(view: View, query: FunnelQuery, comparison: FunnelComparison | None) -
     t = view.t
     first, last = _told_steps(query, comparison)
     names = words.step_names(query, t)
-    longer = _longer(view)
+    period = longer(view)
     grain = "week" if view.grain == "day" else view.grain
-    asked = FunnelTrendQuery(FunnelQuery(**_as_fields(query) | {"period": longer}), grain, first, last)
+    asked = FunnelTrendQuery(FunnelQuery(**_as_fields(query) | {"period": period}), grain, first, last)
     frame = cached(funnel.analyze_trend, view.workspace, asked)
     title = t("funnel.trend_title", first=names[first - 1], last=names[last - 1], grain=t(f"funnel.grain_{grain}"))
     subtitle = t(
         "funnel.trend_subtitle", window=words.window_text(query.window_seconds, t),
-        period=t.date_range(longer.first_date, longer.last_date),
+        period=t.date_range(period.first_date, period.last_date),
     )  # fmt: skip
     with wide():
         panel(
@@ -165,7 +165,7 @@ def _told_steps(query: FunnelQuery, comparison: FunnelComparison | None) -> tupl
     return max(n for n, one in enumerate(query.steps, 1) if n < step and not one.optional), step
 
 
-def _longer(view: View) -> Period:
+def longer(view: View) -> Period:
     """The period, with the weeks before it and the running one when it is short."""
     known = view.workspace.data_period()
     start, end = view.period.start, view.period.end

@@ -14,7 +14,7 @@ from ui.choices import pick
 from ui.current import View
 from ui.people import user_list
 from ui.tables import Column, table
-from ui.text import on_primary, plain, small
+from ui.text import on_primary, plain
 
 BARS = "funnel_bars"
 _CLICKED = "funnel_clicked"
@@ -114,6 +114,7 @@ def _dialog(view: View, result: FunnelResult, kind: str, step: int) -> None:
             except OpsError as error:
                 st.error(plain(error.sentence(t)))
                 return
-            st.markdown(small(t("shell.segment_saved", name=plain(name))))
+            st.toast(t("shell.segment_saved", name=plain(name)), icon=":material/check:")
+            st.rerun()
 
     show()

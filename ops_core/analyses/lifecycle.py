@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ops_core.analyses.stages import STAGES, StageRules, StagesResult, stages, suggest_churn_days
+from ops_core.analyses.stages import NOT_YET, STAGES, StageRules, StagesResult, stages, suggest_churn_days
 from ops_core.engine import activity
 from ops_core.errors import QueryError
 from ops_core.model.period import Period
@@ -24,7 +24,7 @@ from ops_core.model.time import GRAINS, dates_of
 from ops_core.workspace import Workspace, one_state
 
 __all__ = [
-    "STAGES", "LifecycleQuery", "LifecycleResult", "StageRules", "StagesResult", "analyze", "stages",
+    "NOT_YET", "STAGES", "LifecycleQuery", "LifecycleResult", "StageRules", "StagesResult", "analyze", "stages",
     "suggest_churn_days",
 ]  # fmt: skip
 MOST_BUCKETS = 4_000

@@ -10,7 +10,8 @@ Users who were never active count from the day they were first seen.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field, replace
+import math
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -61,6 +62,22 @@ class StageRules:
         saved.setdefault("activation_event", workspace.store.setting("activation_event"))
         return cls(**saved)
 
+    def keep(self, workspace: Workspace) -> None:
+        """Make these the workspace's own rules."""
+        with workspace.store.write() as cursor:
+            workspace.store.put_setting(cursor, SETTING, asdict(self))
+
+    @staticmethod
+    def reset(workspace: Workspace) -> None:
+        """Back to the product's rules."""
+        with workspace.store.write() as cursor:
+            workspace.store.put_setting(cursor, SETTING, None)
+
+    def churned_after(self, days: float) -> StageRules:
+        """The same rules with another churn limit, in whole days; "alive" ends before it."""
+        churn = max(2, math.ceil(days))
+        return replace(self, churn_days=churn, active_days=min(self.active_days, churn - 1))
+
     def with_(self, **changes: object) -> StageRules:
         """The same rules with some thresholds changed."""
         return replace(self, **changes)
@@ -88,6 +105,22 @@ class StagesResult:
     def n_users(self) -> int:
         """Known users on the day."""
         return len(self.keys)
+
+    @property
+    def matrix(self) -> pd.DataFrame:
+        """The moves as a square: from_stage (with `not_yet`, at the end `all`), a column per stage of now, users (sum).
+
+        The last row is the sum of the columns: the users of each stage now.
+        """
+        square = self.transitions.pivot_table(index="from_stage", columns="to_stage", values="users", sort=False)
+        square = square[list(STAGES)].astype(int)
+        square.loc["all"] = square.sum()
+        return square.assign(users=square.sum(axis=1)).reset_index().rename_axis(columns=None)
+
+    def count(self, stage: str, before: str | None = None) -> int:
+        """Users in a stage; with `before`, only those who were in that stage a week ago."""
+        rows = self.transitions[self.transitions["to_stage"] == stage]
+        return int((rows if before is None else rows[rows["from_stage"] == before])["users"].sum())
 
     def users(self, stage: str, before: str | None = None) -> list[str]:
         """Ids of the users in a stage; with `before`, only those who were in that stage a week ago.

@@ -31,7 +31,8 @@ def draw_times_trend(times: pd.DataFrame, t: Translator, palette: Palette = LIGH
         joined = pd.concat([whole.tail(1), opened.tail(1)]) if len(whole) else opened.tail(1)
         hollow = {"color": palette.bg, "size": 8, "line": {"color": palette.accent, "width": 1.5}}
         _add_line(fig, joined, size, t, {"color": palette.accent, "width": 2, "dash": "dot"}, hollow)
-    fig.update_xaxes(nticks=5)
+    ticks = times["bucket"].tolist()[:: max(1, -(-len(times) // 5))]
+    fig.update_xaxes(tickvals=ticks, ticktext=[t.date(tick) for tick in ticks])
     fig.update_yaxes(
         rangemode="tozero", nticks=4, showgrid=True, gridcolor=palette.grid, ticksuffix=" " + t(f"funnel.unit_{unit}")
     )
@@ -41,7 +42,7 @@ def draw_times_trend(times: pd.DataFrame, t: Translator, palette: Palette = LIGH
 def draw_aarrr(result: AarrrResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
     """Each stage as a share of the new users whose days for it are over, with its interval, n on the right."""
     rows = result.total.to_dict("records")
-    fig = figure(palette, height=58 * len(rows) + 12, right=_COUNT_WIDTH)
+    fig = figure(palette, height=66 * len(rows) + 12, right=_COUNT_WIDTH)
     shares = [0.0 if math.isnan(row["share"]) else row["share"] for row in rows]
     fig.add_bar(
         y=list(range(len(rows))), x=shares, width=0.34, orientation="h", marker={"color": palette.accent},

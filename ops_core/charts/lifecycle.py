@@ -191,6 +191,19 @@ def paragraph(result: LifecycleResult, t: Translator) -> str:
     )  # fmt: skip
 
 
+def identities(result: LifecycleResult, t: Translator) -> str:
+    """The two sums that every bucket obeys, with the numbers of the last complete one; empty without two of them."""
+    rows = result.complete
+    if len(rows) < 2 or rows["left_censored"].iloc[-1]:
+        return ""
+    last, before = rows.iloc[-1], rows.iloc[-2]
+    names = ("active", "new", "returning", "resurrected")
+    return t(
+        "lifecycle.identities", **{name: t.number(last[name]) for name in names}, lost=t.number(last["newly_dormant"]),
+        before=t.number(before["active"]), bucket=bucket_text(result, last["bucket"], t),
+    )  # fmt: skip
+
+
 def stages_title(result: StagesResult, t: Translator) -> str:
     """How many users are alive, and the largest move between stages in the last week."""
     counts = result.counts.set_index("stage")
