@@ -33,7 +33,7 @@ from ui.session import cached, remembered
 from ui.tables import table
 from ui.text import mark, plain, small, spaced
 
-_PERIOD, _REST = "period", "rest"
+_PERIOD, _REST, _NOTHING = "period", "rest", "none"
 _SILENCES = (7, 14, 21, 28, 45, 60, 90)
 
 
@@ -53,14 +53,17 @@ def sections(result: RetentionResult, asked: Asked, view: View) -> None:
         "curves": _curves, "cohorts": _cohorts, "compare": _compare, "value": _value, "frequency": _frequency,
         "back": _back, "survival": _survival,
     }  # fmt: skip
-    key = address.recall("retention_section", None, lambda texts: texts[0] if texts[0] in known else None)
+    usual = "curves" if result.query.breakdown else None  # groups are told apart there, not on the map
+    key = address.recall("retention_section", usual, lambda texts: texts[0] if texts[0] in (*known, _NOTHING) else None)
+    if st.session_state[key] == _NOTHING:
+        st.session_state[key] = None
     with st.container(gap="xxsmall"):
         st.markdown(small(t("retention.sections")))
         chosen = st.segmented_control(
             t("retention.sections"), list(known), key=key, format_func=lambda one: t(f"retention.section_{one}"),
             label_visibility="collapsed", persist_state="session",
         )  # fmt: skip
-    chosen = address.keep("retention_section", chosen, None, lambda one: (one,))
+    chosen = address.keep("retention_section", chosen, usual, lambda one: (one or _NOTHING,))
     if chosen is None:
         return
     try:

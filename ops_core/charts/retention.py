@@ -16,7 +16,8 @@ from ops_core.locale import Translator
 
 SHOWN = ("share", "users")  # what the cells say; the colour is the share either way
 _ROW = 27  # pixels per cohort
-_LEFT, _LEFT_HOUR = 128, 156  # pixels for cohort and size
+_LEFT = 128  # pixels for cohort and size, at least
+_LETTER, _SIGN = 6.4, 12.2  # pixels of a Latin letter or digit, and of a Chinese sign
 _COLUMN = 37  # pixels that a column needs
 _WORDY = 14  # columns beyond which headings are bare numbers
 _DENSE = 18  # columns beyond which numbers are written smaller and large ones short
@@ -32,7 +33,9 @@ def draw(result: RetentionResult, t: Translator, palette: Palette = LIGHT, show:
     cells = shown(result)
     cohorts, columns = sorted(cells["cohort"].unique()), sorted(cells["offset"].unique())
     n = len(cohorts)
-    left = _LEFT_HOUR if result.query.grain == "hour" else _LEFT
+    names = [cohort_text(result, cohort, t) for cohort in cohorts]
+    sizes = [t("retention.people", n=int(size)) for size in cells.groupby("cohort")["users"].first()]
+    left = max(_LEFT, max(map(_pixels, names), default=0) + max(map(_pixels, sizes), default=0) + 24)
     fig = figure(palette, height=round(_ROW * (n + _FEET + 0.4)) + 40, left=left, top=30)
     fig.update_xaxes(
         tickvals=list(range(len(columns))), ticktext=_headings(fig, result, columns, t, palette), side="top",
@@ -47,8 +50,7 @@ def draw(result: RetentionResult, t: Translator, palette: Palette = LIGHT, show:
     feet = _feet(fig, result, columns, n, t, palette, show)
     _cells(fig, result, table, _color_range(ripe["share"]), feet, t, palette, show)
     _blank(fig, table, t)
-    names = [cohort_text(result, cohort, t) for cohort in cohorts]
-    _left(fig, names, table.groupby("cohort")["users"].first(), t, palette, show)
+    _left(fig, names, sizes, t, palette, show)
     _blank_notes(fig, table, n, len(columns), t, palette)
     found = newest_change(result, first_offset(result))
     if found is not None and found.cohort in cohorts:
@@ -58,7 +60,7 @@ def draw(result: RetentionResult, t: Translator, palette: Palette = LIGHT, show:
 
 def least_width(result: RetentionResult) -> int:
     """Pixels that the map needs for its numbers not to touch."""
-    return _LEFT_HOUR + _COLUMN * shown(result)["offset"].nunique()
+    return _LEFT + 30 + _COLUMN * shown(result)["offset"].nunique()
 
 
 def table(result: RetentionResult, t: Translator, show: str = "share") -> pd.DataFrame:
@@ -161,6 +163,10 @@ def _headings(
     return [t.number(offset) for offset in columns]
 
 
+def _pixels(text: str) -> int:
+    return round(sum(_SIGN if ord(sign) > 0x2E80 else _LETTER for sign in text if sign != "\u2060"))
+
+
 def _count(users: float, dense: bool, t: Translator) -> str:
     return t.compact(users) if dense and users >= 10_000 else t.number(users)
 
@@ -207,13 +213,15 @@ def _blank_notes(fig: go.Figure, table: pd.DataFrame, n: int, n_columns: int, t:
         )  # fmt: skip
 
 
-def _left(fig: go.Figure, cohorts: Sequence[str], sizes: pd.Series, t: Translator, palette: Palette, show: str) -> None:
+def _left(
+    fig: go.Figure, cohorts: Sequence[str], sizes: Sequence[str], t: Translator, palette: Palette, show: str
+) -> None:
     """Names at the left edge; sizes beside the map as labels of the axis, which are quicker to draw than notes."""
     n = len(cohorts)
     # No axis of its own for the names: with an unanchored one the browser draws everything twice.
     fig.update_yaxes(
         range=[n + _FEET - 0.2, -0.5], showgrid=False, automargin=False, ticklabelstandoff=7,
-        tickvals=list(range(n)), ticktext=[t("retention.people", n=int(size)) for size in sizes],
+        tickvals=list(range(n)), ticktext=list(sizes),
     )  # fmt: skip
     below = t("retention.mean" if show == "share" else "retention.total")
     names = [(y, name, palette.ink) for y, name in enumerate(cohorts)]
@@ -221,5 +229,13 @@ def _left(fig: go.Figure, cohorts: Sequence[str], sizes: pd.Series, t: Translato
     edge = -fig.layout.margin.l
     for y, name, color in (*names, (n + _ELIGIBLE_AT, t("retention.eligible"), palette.ink2)):
         fig.add_annotation(
-            x=0, xref="paper", y=y, text=name, showarrow=False, font={"color": color}, xanchor="left", xshift=edge
+            x=0,
+            xref="paper",
+            y=y,
+            text=name,
+            showarrow=False,
+            font={"color": color},
+            xanchor="left",
+            xshift=edge,
+            yshift=2,
         )

@@ -112,7 +112,7 @@ def offset_labels(query: RetentionQuery, columns: list[int], t: Translator) -> l
     if query.measure != "bracket":
         return [t(f"retention.col_{query.grain}", k=offset) for offset in columns]
     ends = dict(query.brackets)
-    return [t("retention.col_bracket", first=offset, last=ends[offset]) for offset in columns]
+    return [t(f"retention.col_bracket_{query.grain}", first=offset, last=ends[offset]) for offset in columns]
 
 
 def at_column(result: RetentionResult, offset: int, t: Translator) -> str:
