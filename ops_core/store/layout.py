@@ -98,17 +98,17 @@ def known_events(cursor: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -
 
     The same event id; without one, equal in user, event, time, value and every property.
     """
-    cursor.execute("CREATE OR REPLACE TEMP TABLE known_incoming (line BIGINT)")
+    parts = [
+        """
+        SELECT line FROM incoming_events WHERE event_id IS NOT NULL
+        AND event_id IN (SELECT event_id FROM events WHERE event_id IS NOT NULL)
+        """
+    ]
     first, last = cursor.execute("SELECT min(occurred_at), max(occurred_at) FROM incoming_events").fetchone()
     near = {"first": first, "last": last}
     overlap = "SELECT count(*) FROM events WHERE occurred_at BETWEEN $first AND $last LIMIT 1"
-    cursor.execute(
-        """
-        INSERT INTO known_incoming SELECT line FROM incoming_events WHERE event_id IS NOT NULL
-        AND event_id IN (SELECT event_id FROM events WHERE event_id IS NOT NULL)
-        """
-    )
-    if first is not None and cursor.execute(overlap, near).fetchone()[0]:
+    overlaps = first is not None and cursor.execute(overlap, near).fetchone()[0] > 0
+    if overlaps:
         _map_incoming(cursor)
         rows = cursor.execute("SELECT column_name FROM properties WHERE scope = 'event'").fetchall()
         given = {column.column_name for column in columns}
@@ -119,7 +119,6 @@ def known_events(cursor: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -
             for (name,) in rows
         )
         statement = """
-            INSERT INTO known_incoming
             SELECT line FROM incoming_events AS new
             JOIN (SELECT written, user_key FROM incoming_users JOIN user_keys ON user_id = name) AS user_keys
                 ON user_keys.written = new.user_id
@@ -130,19 +129,26 @@ def known_events(cursor: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -
                AND old.occurred_at = new.occurred_at AND old.value IS NOT DISTINCT FROM new.value {same}
             WHERE new.event_id IS NULL
         """
-        cursor.execute(statement.replace("{same}", same), near)
+        parts.append(statement.replace("{same}", same))
+    # One statement: where an insert of no rows is followed by a large one in the same transaction, DuckDB 2.0.0 loses
+    # the rows of the large one.
+    create = "CREATE OR REPLACE TEMP TABLE known_incoming AS {parts}"
+    cursor.execute(create.replace("{parts}", " UNION ALL ".join(parts)), near if overlaps else {})
     return cursor.execute("SELECT count(*) FROM known_incoming").fetchone()[0]
 
 
 def add_user_keys(cursor: duckdb.DuckDBPyConnection, table: str) -> None:
     """Dense keys for the users of a temp table (column `user_id`) that have none yet."""
     statement = """
-        INSERT INTO user_keys
+        CREATE OR REPLACE TEMP TABLE new_keys AS
         SELECT (coalesce((SELECT max(user_key) + 1 FROM user_keys), 0) + row_number() OVER (ORDER BY user_id) - 1)
-               ::INTEGER, user_id
+               ::INTEGER AS user_key, user_id
         FROM (SELECT DISTINCT user_id FROM {table} ANTI JOIN user_keys USING (user_id))
     """
     cursor.execute(statement.replace("{table}", quote(table)))
+    # Never an insert of no rows: DuckDB 2.0.0 loses a large one that follows it in the same transaction.
+    if cursor.execute("SELECT count(*) FROM new_keys").fetchone()[0]:
+        cursor.execute("INSERT INTO user_keys SELECT user_key, user_id FROM new_keys ORDER BY user_key")
 
 
 def rebuild_users(cursor: duckdb.DuckDBPyConnection, rules: TimeRules) -> None:

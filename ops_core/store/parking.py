@@ -119,6 +119,10 @@ def parked(cursor: duckdb.DuckDBPyConnection, reason: str, by_batch: int | None 
 
 def put_back(cursor: duckdb.DuckDBPyConnection, lot: Parked) -> int:
     """Put the rows of a parking back into their table, as one sorted run; how many. The parking is gone."""
+    n = count(cursor, lot.table)
+    if not n:  # an insert of no rows would lose a large one that follows it in the transaction (DuckDB 2.0.0)
+        drop(cursor, lot)
+        return 0
     columns = present(cursor, lot)
     own = _OWN[lot.source]
     cells = [*map(quote, own), *casts(lot, columns)]
@@ -131,7 +135,6 @@ def put_back(cursor: duckdb.DuckDBPyConnection, lot: Parked) -> int:
     statement = "INSERT INTO {target} ({names}) SELECT {cells} FROM {source}".replace("{target}", quote(lot.source))
     statement = statement.replace("{names}", quoted_list(names).removeprefix(", ")).replace("{source}", source)
     cursor.execute(statement.replace("{cells}", ", ".join(cells)) + order)
-    n = count(cursor, lot.table)
     drop(cursor, lot)
     return n
 

@@ -54,25 +54,29 @@ def _release_events(cursor: duckdb.DuckDBPyConnection, lot: Parked, columns: Seq
     layout.known_events(cursor, columns)
     cursor.execute("DELETE FROM incoming_events WHERE line IN (SELECT line FROM known_incoming)")
     n, n_lines = cursor.execute("SELECT count(*), sum(n_lines) FROM incoming_events").fetchone()
-    lines = [row[0] for row in cursor.execute("SELECT line FROM incoming_events").fetchall()]
-    layout.append_events(cursor, lot.by_batch, columns)
-    cursor.execute("DROP TABLE incoming_events")
+    cursor.execute("CREATE OR REPLACE TEMP TABLE moved_lines AS SELECT line FROM incoming_events")
     if n:
-        _now_loaded(cursor, lot, lines, int(n_lines))
+        layout.append_events(cursor, lot.by_batch, columns)
+        _now_loaded(cursor, lot, int(n_lines))
+    _forget_incoming(cursor)
 
 
 def _release_assignments(cursor: duckdb.DuckDBPyConnection, lot: Parked, _columns: Sequence[Column]) -> None:
-    query = "SELECT rowid FROM {table} AS held WHERE {uncovered} ORDER BY 1"
-    query = query.replace("{table}", lot.table).replace("{uncovered}", _uncovered("assigned_at"))
-    known = set(_known_assignments(cursor, lot))
-    lines = [row[0] for row in cursor.execute(query).fetchall() if row[0] not in known]
+    _known_assignments(cursor, lot)
+    create = """
+        CREATE OR REPLACE TEMP TABLE moved_lines AS
+        SELECT rowid AS line FROM {table} AS held
+        WHERE {uncovered} AND rowid NOT IN (SELECT line FROM known_incoming)
+    """
+    cursor.execute(create.replace("{table}", lot.table).replace("{uncovered}", _uncovered("assigned_at")))
     statement = """
         INSERT INTO assignments SELECT batch_id, experiment, user_key, variant, assigned_at FROM {table}
-        WHERE list_contains($lines, rowid)
+        WHERE rowid IN (SELECT line FROM moved_lines)
     """
-    cursor.execute(statement.replace("{table}", lot.table), {"lines": lines})
-    if lines:
-        _now_loaded(cursor, lot, lines, len(lines))
+    n = parking.count(cursor, "moved_lines")
+    if n:
+        cursor.execute(statement.replace("{table}", lot.table))
+        _now_loaded(cursor, lot, n)
 
 
 def hold_known(cursor: duckdb.DuckDBPyConnection, lot: Parked) -> None:
@@ -82,28 +86,21 @@ def hold_known(cursor: duckdb.DuckDBPyConnection, lot: Parked) -> None:
         columns = parking.present(cursor, lot)
         _stage_events(cursor, lot, columns, "1 AS n_lines", "true")
         layout.known_events(cursor, columns)
-        cursor.execute("DROP TABLE incoming_events")
-        for table in ("incoming_users", "incoming_names"):
-            cursor.execute("DROP TABLE IF EXISTS {table}".replace("{table}", table))
-        lines = [row[0] for row in cursor.execute("SELECT line FROM known_incoming").fetchall()]
+        _forget_incoming(cursor)
     elif lot.source == "assignments":
-        own, lines = (
-            "batch_id, experiment, user_key, variant, assigned_at, 0 AS n_lines",
-            _known_assignments(cursor, lot),
-        )
+        own = "batch_id, experiment, user_key, variant, assigned_at, 0 AS n_lines"
+        _known_assignments(cursor, lot)
     else:
         return
-    if not lines:
-        return
-    given, which = {"lines": lines}, "list_contains($lines, rowid)"
+    which = "rowid IN (SELECT line FROM known_incoming)"
     query = "SELECT DISTINCT batch_id FROM {table} WHERE {which} ORDER BY 1"
     query = query.replace("{table}", lot.table).replace("{which}", which)
-    for (batch,) in cursor.execute(query, given).fetchall():
+    for (batch,) in cursor.execute(query).fetchall():
         rows = "SELECT {own} {columns} FROM {table} WHERE {which} AND batch_id = $batch".replace("{own}", own)
         rows = rows.replace("{columns}", quoted_list(column.column_name for column in lot.columns))
         rows = rows.replace("{table}", lot.table).replace("{which}", which)
-        parking.keep(cursor, "held", batch, lot.source, rows, given | {"batch": batch}, lot.columns)
-    parking.delete(cursor, lot, which, given)
+        parking.keep(cursor, "held", batch, lot.source, rows, {"batch": batch}, lot.columns)
+    parking.delete(cursor, lot, which, {})
 
 
 def _stage_events(
@@ -123,17 +120,24 @@ def _stage_events(
     cursor.execute(statement.replace("{which}", which))
 
 
-def _known_assignments(cursor: duckdb.DuckDBPyConnection, lot: Parked) -> list[int]:
-    query = """
-        SELECT held.rowid FROM {table} AS held SEMI JOIN assignments AS stored
+def _forget_incoming(cursor: duckdb.DuckDBPyConnection) -> None:
+    for table in ("incoming_events", "incoming_users", "incoming_names"):
+        cursor.execute("DROP TABLE IF EXISTS {table}".replace("{table}", table))
+
+
+def _known_assignments(cursor: duckdb.DuckDBPyConnection, lot: Parked) -> None:
+    """Which rows of a parking are stored already: their place in it as `line` of the temp table `known_incoming`."""
+    create = """
+        CREATE OR REPLACE TEMP TABLE known_incoming AS
+        SELECT held.rowid AS line FROM {table} AS held SEMI JOIN assignments AS stored
             ON stored.user_key = held.user_key AND stored.variant = held.variant
             AND stored.experiment = held.experiment AND stored.assigned_at IS NOT DISTINCT FROM held.assigned_at
     """
-    return [row[0] for row in cursor.execute(query.replace("{table}", lot.table)).fetchall()]
+    cursor.execute(create.replace("{table}", lot.table))
 
 
-def _now_loaded(cursor: duckdb.DuckDBPyConnection, lot: Parked, lines: Sequence[int], n_lines: int) -> None:
-    parking.delete(cursor, lot, "list_contains($lines, rowid)", {"lines": list(lines)})
+def _now_loaded(cursor: duckdb.DuckDBPyConnection, lot: Parked, n_lines: int) -> None:
+    parking.delete(cursor, lot, "rowid IN (SELECT line FROM moved_lines)", {})
     cursor.execute(
         """
         UPDATE batches SET rows_loaded = rows_loaded + $n, rows_duplicate = rows_duplicate - $n

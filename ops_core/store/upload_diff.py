@@ -19,7 +19,7 @@ from ops_core.store.replacing import Series
 from ops_core.store.store import Store
 from ops_core.store.upload_contents import Upload, lay_out, read_upload, shared_properties
 
-MOST_ROWS = 5_000_000
+MOST_ROWS = 4_000_000
 _SHOWN = 1_000
 _WEEKS, _LEAST_WEEKS, _LEAST_ROWS = 8, 3, 20
 _LOW, _HIGH = 0.6, 1.6
@@ -30,9 +30,17 @@ _KEYS = {
     "assignments": ("experiment", "user_id"),
     "spend": ("local_day", "channel"),
     "units": ("user_id",),
+    "feedback": ("user_id", "occurred_at"),
 }
-_AT = {"events": "occurred_at", "orders": "occurred_at"}
-ROW_COLUMNS = ("status", "key", "at", "row_before", "row_now")
+_AT = {"events": "occurred_at", "orders": "occurred_at", "feedback": "occurred_at"}
+_OWN = {
+    "events": ("user_id", "event", "occurred_at", "value"),
+    "orders": ("user_id", "event", "occurred_at", "value"),
+    "users": ("user_id", "signup_at"),
+    "assignments": ("experiment", "user_id", "variant", "assigned_at"),
+    "spend": ("local_day", "channel", "amount"),
+    "units": ("user_id", "variant"),
+}
 
 
 @dataclass(frozen=True)
@@ -125,18 +133,16 @@ def _with_rows(cursor: duckdb.DuckDBPyConnection, rules: TimeRules, found: Uploa
     lay_out(cursor, upload, "rows_now", names)
     key = _key(cursor, upload, previous)
     for table in ("rows_before", "rows_now"):
-        _keyed(cursor, rules, table, upload.kind, key, names)
+        _keyed(cursor, table, upload.kind, key, names)
     span = _span(cursor, upload.kind)
     cursor.execute(
         """
         CREATE OR REPLACE TEMP TABLE compared AS
-        WITH a AS (SELECT k, count(*) AS n, sum(h) AS h, min(moment) AS moment, any_value(shown) AS shown,
-                          any_value(label) AS label, bool_or(stored) AS stored FROM rows_before GROUP BY k),
-             b AS (SELECT k, count(*) AS n, sum(h) AS h, min(moment) AS moment, any_value(shown) AS shown,
-                          any_value(label) AS label, bool_or(stored) AS stored FROM rows_now GROUP BY k)
-        SELECT a.k IS NOT NULL AS was, b.k IS NOT NULL AS is_now, coalesce(a.n, 0) AS n_before,
+        WITH a AS (SELECT k, count(*) AS n, sum(h) AS h, min(moment) AS moment FROM rows_before GROUP BY k),
+             b AS (SELECT k, count(*) AS n, sum(h) AS h, min(moment) AS moment, bool_or(stored) AS stored
+                   FROM rows_now GROUP BY k)
+        SELECT coalesce(a.k, b.k) AS k, a.k IS NOT NULL AS was, b.k IS NOT NULL AS is_now, coalesce(a.n, 0) AS n_before,
                coalesce(b.n, 0) AS n_now, coalesce(a.h = b.h, false) AS same, coalesce(b.moment, a.moment) AS moment,
-               coalesce(b.label, a.label) AS label, a.shown AS row_before, b.shown AS row_now,
                coalesce(b.moment, a.moment) IS NULL OR coalesce(b.moment, a.moment) BETWEEN $begin AND $stop AS inside,
                coalesce(NOT b.stored, false) AS kept_out
         FROM a FULL JOIN b USING (k)
@@ -158,27 +164,61 @@ def _with_rows(cursor: duckdb.DuckDBPyConnection, rules: TimeRules, found: Uploa
     ).fetchone()
     return UploadDiff(
         upload, previous, key, int(new), int(changed), int(missing), int(same), int(outside), int(kept_out),
-        found.appeared, found.vanished, _examples(cursor, rules, keyed=keyed), found.volumes,
+        found.appeared, found.vanished, _examples(cursor, rules, upload.kind, key, names), found.volumes,
     )  # fmt: skip
 
 
-def _examples(cursor: duckdb.DuckDBPyConnection, rules: TimeRules, *, keyed: bool) -> pd.DataFrame:
-    frame = cursor.execute(
-        """
-        SELECT CASE WHEN NOT was THEN 'new' WHEN NOT is_now THEN 'missing' WHEN $keyed THEN 'changed'
-                    WHEN n_now > n_before THEN 'new' ELSE 'missing' END AS status,
-               label AS key, epoch_us(moment) AS moment, row_before, row_now
-        FROM compared
-        WHERE inside AND NOT (was AND is_now AND same) AND NOT (NOT $keyed AND n_now = n_before)
-        ORDER BY status, moment, key LIMIT $most
-        """,
-        {"keyed": keyed, "most": _SHOWN},
-    ).df()
+def _examples(
+    cursor: duckdb.DuckDBPyConnection, rules: TimeRules, kind: str, key: tuple[str, ...] | None, names: tuple[str, ...]
+) -> pd.DataFrame:
+    query = """
+        WITH picked AS (
+            SELECT k, moment,
+                   CASE WHEN NOT was THEN 'new' WHEN NOT is_now THEN 'missing' WHEN $keyed THEN 'changed'
+                        WHEN n_now > n_before THEN 'new' ELSE 'missing' END AS status
+            FROM compared
+            WHERE inside AND NOT (was AND is_now AND same) AND NOT (NOT $keyed AND n_now = n_before)
+            ORDER BY status, moment, k LIMIT $most),
+        a AS (SELECT k, any_value({label_before}) AS label, any_value({before}) AS shown
+              FROM rows_before SEMI JOIN picked USING (k) GROUP BY k),
+        b AS (SELECT k, any_value({label_now}) AS label, any_value({now}) AS shown
+              FROM rows_now SEMI JOIN picked USING (k) GROUP BY k)
+        SELECT status, coalesce(b.label, a.label) AS key, epoch_us(moment) AS moment, a.shown AS row_before,
+               b.shown AS row_now
+        FROM picked LEFT JOIN a USING (k) LEFT JOIN b USING (k) ORDER BY status, moment, key
+    """
+    for side in ("before", "now"):
+        label, shown = _texts(cursor, rules, f"rows_{side}", kind, key, names)
+        query = query.replace("{label_" + side + "}", label).replace("{" + side + "}", shown)
+    frame = cursor.execute(query, {"keyed": key is not None, "most": _SHOWN}).df()
     known = frame["moment"].notna()
     local = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us]")
     if known.any():
         local[known] = rules.local_us(frame.loc[known, "moment"].to_numpy(np.int64)).astype("datetime64[us]")
     return frame.assign(moment=local).rename(columns={"moment": "at"})
+
+
+def _texts(
+    cursor: duckdb.DuckDBPyConnection,
+    rules: TimeRules,
+    table: str,
+    kind: str,
+    key: tuple[str, ...] | None,
+    names: tuple[str, ...],
+) -> tuple[str, str]:
+    """SQL for what names a row, and for all of it, times in the reporting zone."""
+    cells, keys = _cells(kind, key, names)
+    local = {"occurred_at": _local(cursor, rules, table)} if kind in _AT else {}
+    texts = {cell: f"coalesce(({local.get(cell, cell)})::VARCHAR, '')" for cell in {*cells, *keys}}
+    named = keys if key else cells[:2]
+    return " || ' · ' || ".join(texts[cell] for cell in named), " || ' · ' || ".join(texts[cell] for cell in cells)
+
+
+def _cells(kind: str, key: tuple[str, ...] | None, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Columns of the laid out rows: all that make up a row, and those of its key."""
+    places = {name: f"q{number}" for number, name in enumerate(names)}
+    cells = [*_OWN[kind], *places.values()]
+    return cells, [places.get(name, name) for name in key] if key else cells
 
 
 def _key(cursor: duckdb.DuckDBPyConnection, upload: Upload, previous: Upload) -> tuple[str, ...] | None:
@@ -202,37 +242,16 @@ def _key(cursor: duckdb.DuckDBPyConnection, upload: Upload, previous: Upload) ->
 
 
 def _keyed(
-    cursor: duckdb.DuckDBPyConnection,
-    rules: TimeRules,
-    table: str,
-    kind: str,
-    key: tuple[str, ...] | None,
-    names: tuple[str, ...],
+    cursor: duckdb.DuckDBPyConnection, table: str, kind: str, key: tuple[str, ...] | None, names: tuple[str, ...]
 ) -> None:
-    """The rows with their key `k`, the hash of their content `h`, their time, and themselves as text."""
-    own = {
-        "events": ["user_id", "event", "occurred_at", "value"],
-        "orders": ["user_id", "event", "occurred_at", "value"],
-        "users": ["user_id", "signup_at"],
-        "assignments": ["experiment", "user_id", "variant", "assigned_at"],
-        "spend": ["local_day", "channel", "amount"],
-        "units": ["user_id", "variant"],
-    }[kind]
-    places = {name: f"q{number}" for number, name in enumerate(names)}
-    cells = [*own, *places.values()]
-    keys = [places.get(name, name) for name in key] if key else cells
-    local = {"occurred_at": _local(cursor, rules, table)} if kind in _AT else {}
-    text = " || ' · ' || ".join(f"coalesce(({local.get(cell, cell)})::VARCHAR, '')" for cell in cells)
-    label = " || ' · ' || ".join(f"coalesce({cell}::VARCHAR, '')" for cell in (keys if key else own[:2]))
-    at = _AT.get(kind, "NULL::TIMESTAMP")
+    """The rows with the hash of their key `k`, that of their content `h`, and their time."""
+    cells, keys = _cells(kind, key, names)
     statement = """
         CREATE OR REPLACE TEMP TABLE {table} AS
-        SELECT hash({keys}) AS k, hash({cells})::HUGEINT AS h, {at} AS moment, {text} AS shown, {label} AS label, stored
-        FROM {table}
+        SELECT *, hash({keys}) AS k, hash({cells})::HUGEINT AS h, {at} AS moment FROM {table}
     """
     statement = statement.replace("{keys}", ", ".join(keys)).replace("{cells}", ", ".join(cells))
-    statement = statement.replace("{at}", at).replace("{text}", text).replace("{label}", label)
-    cursor.execute(statement.replace("{table}", table))
+    cursor.execute(statement.replace("{at}", _AT.get(kind, "NULL::TIMESTAMP")).replace("{table}", table))
 
 
 def _local(cursor: duckdb.DuckDBPyConnection, rules: TimeRules, table: str) -> str:

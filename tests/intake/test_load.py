@@ -178,3 +178,24 @@ def test_order_lines_without_a_customer_are_asked_about_not_taken_for_a_list_of_
         with pytest.raises(IntakeError, match="cannot be told from its columns"):
             workspace.load(lines)
         assert workspace.batches().empty
+
+
+def test_a_large_file_that_repeats_a_large_one_adds_only_what_is_new(tmp_path):
+    # More rows than the engine keeps in one group: there an insert of no rows used to swallow the one after it.
+    at = "2026-01-01 {:02d}:{:02d}:{:02d}"
+    lines = [
+        f"u{number % 999},view,{at.format(number // 3600 % 24, number // 60 % 60, number % 60)},{number}"
+        for number in range(130_001)
+    ]
+    for name, rows in (("first", lines[:-1]), ("second", lines)):
+        (tmp_path / f"{name}.csv").write_text("\n".join(["user_id,event,time,page", *rows]), encoding="utf-8")
+    with Workspace.memory() as workspace:
+        workspace.load(tmp_path / "first.csv")
+        second = workspace.load(tmp_path / "second.csv")
+        assert (second.rows_loaded, second.rows_duplicate) == (1, 130_000)
+        workspace.undo(1)
+        assert workspace.event_names()["n_events"].tolist() == [130_001]
+        third = workspace.load(tmp_path / "first.csv", replace="all")
+        assert (third.rows_loaded, third.rows_replaced) == (130_000, 130_001)
+        workspace.undo(third.batch_id)
+        assert workspace.event_names()["n_events"].tolist() == [130_001]
