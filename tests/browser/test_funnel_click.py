@@ -42,6 +42,6 @@ def test_a_funnel_is_saved_opened_and_deleted(tab):
     assert "funnel_window=3600" in tab.query()
     tab.settle()
     page.locator(".st-key-funnel_saved_delete button").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    page.locator(".st-key-funnel_delete_confirm button").click()
     expect(chip).not_to_contain_text("Within the hour", timeout=30_000)
     assert tab.errors == []
