@@ -10,6 +10,7 @@ Intervals: Wilson 1927. Limits: a user property is read as it stands now, an eve
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -132,10 +133,10 @@ class RetentionResult:
     cohorts: pd.DataFrame
     workspace: Workspace = field(repr=False)
 
-    @property
+    @functools.cached_property
     def groups(self) -> list[str]:
         """The groups, largest first."""
-        return list(self.means["group"].unique())
+        return list(dict.fromkeys(self.means["group"]))
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -151,7 +152,7 @@ class RetentionResult:
         later = self.mean[self.mean["offset"] > 0]
         return (*found, "nothing_ripe") if not later["eligible"].any() else tuple(found)
 
-    @property
+    @functools.cached_property
     def overall(self) -> pd.DataFrame:
         """`cells` with the groups of each cohort added up."""
         if len(self.groups) == 1:

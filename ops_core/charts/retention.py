@@ -23,6 +23,7 @@ _WORDY = 14  # columns beyond which headings are bare numbers
 _DENSE = 18  # columns beyond which numbers are written smaller and large ones short
 _FEET = 2.3  # rows below the rule: mean and eligible users
 _MEAN_AT, _ELIGIBLE_AT = 0.45, 1.3
+_INKS = 40
 
 
 def draw(result: RetentionResult, t: Translator, palette: Palette = LIGHT, show: str = "share") -> go.Figure:
@@ -66,13 +67,10 @@ def least_width(result: RetentionResult) -> int:
 def table(result: RetentionResult, t: Translator, show: str = "share") -> pd.DataFrame:
     """What the heat map shows, row for row: the cohorts with percentages (0–100, or users who returned), the weighted
     mean (or the sum) and the eligible users; a cell that has not ended is nan."""
-    cells = shown(result)
-    columns = sorted(cells["offset"].unique())
-    values = cells.assign(percent=cells["share"] * 100)
-    wide = values.pivot_table(
-        index="cohort", columns="offset", values="percent" if show == "share" else "returned", dropna=False
-    )
-    wide = wide.reindex(index=sorted(cells["cohort"].unique()), columns=columns)
+    cells = shown(result).sort_values(["cohort", "offset"])
+    cohorts, columns = sorted(cells["cohort"].unique()), sorted(cells["offset"].unique())
+    values = (cells["share"] * 100 if show == "share" else cells["returned"]).to_numpy()
+    wide = pd.DataFrame(values.reshape(len(cohorts), len(columns)), index=cohorts)
     labels = column_labels(result, columns, t)
     wide.columns = [t("retention.percent", column=label) for label in labels] if show == "share" else labels
     sizes = cells.groupby("cohort")["users"].first()
@@ -121,9 +119,11 @@ def _cells(
         customdata=words, hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
     dense = grid.shape[1] > _DENSE
+    # The ink changes at few places of the scale: looked up there, not worked out for each cell.
+    inks = [text_on(palette.heat(step / _INKS)) for step in range(_INKS + 1)]
     numbers = [
         (x, y, t.number(share * 100, 1) if show == "share" else _count(returned, dense, t),
-         text_on(palette.heat((share - low) / (high - low))))
+         inks[round(_INKS * (share - low) / (high - low))])
         for x, y, share, returned in zip(ripe["x"], ripe["y"], ripe["share"], ripe["returned"], strict=True)
     ]  # fmt: skip
     x, y, texts, inks = zip(*numbers, *feet, strict=True)

@@ -124,3 +124,48 @@ def test_columns_that_run_to_as_of_are_not_compared_between_cohorts():
     assert "all cohorts together" in words.headline(result, EN)
     assert "have had more time" in words.paragraph(result, EN)
     assert curves.draw_cohorts(result, EN, LIGHT).layout.shapes == ()
+
+
+def test_the_export_is_what_stands_on_the_screen():
+    with weeks([50, 60, 70]) as workspace:
+        result = answered(workspace)
+    shares, users = charts.table(result, EN), charts.table(result, EN, "users")
+    # Cohorts of 29 December, 5, 12 and 19 January; then the mean (180 of 601) and who it is over.
+    assert shares.columns.tolist()[:3] == ["Cohort", "Users", "Week 1, %"]
+    assert shares["Week 1, %"].tolist() == pytest.approx([0, 25, 30, 35, 180 / 6.01, 601])
+    assert shares["Week 3, %"].isna().tolist() == [False, False, True, True, False, False]
+    assert users["Week 1"].tolist() == [0, 50, 60, 70, 180, 601]
+    assert users["Cohort"].tolist()[-2:] == ["Returned, all cohorts", "Eligible users"]
+    on_screen = charts.draw(result, EN, LIGHT, "users")
+    texts = next(trace.text for trace in on_screen.data if trace.type == "scatter")
+    assert {"50", "60", "70", "<b>180</b>", "601"} <= set(texts)
+
+
+def test_a_blank_cell_says_on_hover_when_it_will_be_ripe():
+    with weeks([50, 60, 70]) as workspace:
+        result = answered(workspace)
+    fig = charts.draw(result, EN, LIGHT)
+    blank = next(trace for trace in fig.data if trace.type == "heatmap" and trace.colorscale[0][1] == "rgba(0,0,0,0)")
+    # The cohort of 19 January: its second week after ends with Sunday 8 February.
+    assert blank.customdata[3][1].replace("\u00a0", " ") == "Not over yet: ripe on 9 Feb 2026"
+    assert np.isnan(np.asarray(blank.z, dtype=float)[0, 0])  # a ripe cell has its own words
+
+
+def test_twenty_six_columns_have_short_headings_and_room():
+    with weeks([20] * 27, size=40) as workspace:
+        query = retention.RetentionQuery(Period("2026-01-05", "2026-07-06"), "week", 26)
+        result = retention.analyze(workspace, query)
+    fig = charts.draw(result, ZH, DARK)
+    assert list(fig.layout.xaxis.ticktext)[:3] == ["1", "2", "3"]
+    assert "周" in [note.text for note in fig.layout.annotations]
+    assert charts.least_width(result) >= 128 + 26 * 30
+
+
+def test_rows_that_are_not_whole_are_named():
+    with weeks([50, 60]) as workspace:
+        query = retention.RetentionQuery(Period("2026-01-05", "2026-01-15"), "week", 2)
+        result = retention.analyze(workspace, query)
+    assert words.row_notes(result, EN)[0].replace("\u00a0", " ").endswith("the cohorts 12 Jan.")
+    with weeks([50, 60]) as workspace:
+        query = retention.RetentionQuery(Period("2025-12-29", "2026-01-12"), "week", 2)
+        assert "first day of the data" in words.row_notes(retention.analyze(workspace, query), EN)[0]
