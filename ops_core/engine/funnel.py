@@ -145,6 +145,8 @@ def _attempts(plan: Plan, block: Block, low: int, high: int, best_only: bool) ->
         return best_unordered(
             steps, plan.window, low, high, None if plan.allowed is None else partial(_may_enter, plan, block)
         )
+    if best_only and plan.spec.order == "strict" and plan.is_plain_strict:
+        return _strict(plan, block, low, high)
     starts = _starts(plan, block, low, high)
     best: Attempts | None = None
     for path in plan.variants:
@@ -208,9 +210,7 @@ def _on_path(plan: Plan, block: Block, starts: Array, path: tuple[int, ...], bes
         if exclusions:
             return funnel_kernel.with_exclusions(starts, parts, window, exclusions)
         return funnel_kernel.forward(starts, parts, window)
-    # A strict funnel of several values at once has rows of other values in between: left to the groups.
-    is_simple = spec.order == "ordered" or (plan.is_disjoint and block.owners is None and not exclusions)
-    if not (best_only and is_simple):
+    if not (best_only and spec.order == "ordered"):
         return _in_groups(plan, block, starts, path, exclusions, block.all_rows())
     return _with_tied_apart(plan, block, starts, path, exclusions)
 
@@ -225,25 +225,48 @@ def _with_tied_apart(
 ) -> Attempts:
     """The attempts that count: users without two rows at one instant the quick way, the others in groups."""
     window, layout = plan.window, plan.layout
-    is_strict = plan.spec.order == "strict"
-    tied = funnel_best.tied_users(block.everything if is_strict else block.rows[0], window)
-    is_tied = np.zeros(int(layout.users(starts[-1:]).max(initial=0)) + 1, bool)
-    is_tied[tied[tied < len(is_tied)]] = True
+    is_tied = _marked(funnel_best.tied_users(block.rows[0], window), layout.users(starts))
     apart = is_tied[layout.users(starts)]
-    if is_strict:
-        step_of = block.steps_of_everything()
-        quick = funnel_best.best_strict(starts[~apart], len(path), block.everything, step_of, window)
-    else:
-        parts = [block.matching(step) for step in path]
-        quick = funnel_best.best_ordered(starts[~apart], parts, window, exclusions, later=True)
+    parts = [block.matching(step) for step in path]
+    quick = funnel_best.best_ordered(starts[~apart], parts, window, exclusions, later=True)
     if not apart.any():
         return quick
-    rest = _in_groups(plan, block, starts[apart], path, exclusions, block.all_rows(is_tied))
+    return _joined(quick, _in_groups(plan, block, starts[apart], path, exclusions, block.all_rows(is_tied)))
+
+
+def _strict(plan: Plan, block: Block, low: int, high: int) -> Attempts:
+    """The same for a strict funnel: all events of a user in one order, but for users with two at one instant."""
+    layout, everything, step_of = plan.layout, block.everything, block.steps_of_everything()
+    places = np.flatnonzero(step_of == 0)
+    starts = everything.take(places)
+    is_tied = _marked(funnel_best.tied_users(everything, plan.window), layout.users(everything[-1:]))
+    apart = is_tied[layout.users(starts)]
+    enters = _enters(plan, block, starts, low, high)
+    kept = ~apart if enters is None else enters & ~apart
+    quick = funnel_best.best_strict(places[kept], plan.n_steps, everything, step_of, plan.window)
+    starts = block.matching(0)
+    tied_starts = starts[is_tied[layout.users(starts)]]
+    enters = _enters(plan, block, tied_starts, low, high)
+    tied_starts = tied_starts if enters is None else tied_starts[enters]
+    if not len(tied_starts):
+        return quick
+    path = tuple(range(plan.n_steps))
+    return _joined(quick, _in_groups(plan, block, tied_starts, path, (), block.all_rows(is_tied)))
+
+
+def _marked(users: Array, among: Array) -> Array:
+    """A mark per local user up to the last of those `among`: whether it is one of `users`."""
+    marks = np.zeros(int(among[-1:].max(initial=0)) + 1, bool)
+    marks[users[users < len(marks)]] = True
+    return marks
+
+
+def _joined(one: Attempts, other: Attempts) -> Attempts:
     return Attempts(
-        np.concatenate([quick.starts, rest.starts]),
-        np.concatenate([quick.level, rest.level]),
-        np.concatenate([quick.raw, rest.raw]),
-        np.concatenate([quick.at, rest.at], axis=1),
+        np.concatenate([one.starts, other.starts]),
+        np.concatenate([one.level, other.level]),
+        np.concatenate([one.raw, other.raw]),
+        np.concatenate([one.at, other.at], axis=1),
     )
 
 

@@ -65,34 +65,40 @@ def best_ordered(
     return Attempts(at[0], reach.level, raw, at)
 
 
-def best_strict(starts: Array, n_steps: int, everything: Array, step_of: Array, window: Window) -> Attempts:
-    """Attempts of a strict funnel of users without two events at one instant.
+def best_strict(places: Array, n_steps: int, everything: Array, step_of: Array, window: Window) -> Attempts:
+    """Per user the attempt of a strict funnel that counts; of users without two events at one instant.
 
-    `everything`: all their events; `step_of[i]`: the one step that row i matches, else beyond the last. Row i of a user
-    is followed by row i + 1, so an attempt is read off the rows behind its start.
+    `everything`: all their events; `step_of[i]`: the one step that row i matches, else beyond the last; `places`: the
+    rows that start an attempt. Row i of a user is followed by row i + 1, so an attempt is read off the rows behind.
     """
-    places = np.flatnonzero(step_of == 0)
-    if len(places) > len(starts):
-        places = places[np.searchsorted(everything[places], starts)]
-    limits = window.limits(starts)
-    level = np.ones(len(starts), np.int8)
-    at = np.full((n_steps, len(starts)), ABSENT, np.int64)
-    at[0] = starts
-    alive = np.arange(len(starts))
+    level = np.ones(len(places), np.int8)
+    alive, following = np.arange(len(places)), places
     for step in range(1, n_steps):
-        following = places[alive] + step
+        following = following + 1
+        matches = np.flatnonzero(step_of.take(following, mode="clip") == step)
+        alive, following = alive[matches], following[matches]
+        # Beyond the last row `clip` finds that row again, and it has no row behind it.
         inside = following < len(everything)
+        inside[inside] = everything[following[inside]] <= window.limits(everything[places[alive[inside]]])
         alive, following = alive[inside], following[inside]
-        kept = (step_of[following] == step) & (everything[following] <= limits[alive])
-        alive, following = alive[kept], following[kept]
         level[alive] = step + 1
-        at[step, alive] = everything[following]
-    return Attempts(starts, level, level, at)
+    heads = _firsts(window.layout.users(everything[places]))
+    chosen = heads
+    if len(heads):
+        deepest = np.maximum.reduceat(level, heads)
+        deep = np.flatnonzero(level == np.repeat(deepest, np.diff(np.append(heads, len(places)))))
+        chosen = deep[_firsts(window.layout.users(everything[places[deep]]))]
+    level, places = level[chosen], places[chosen]
+    at = np.full((n_steps, len(chosen)), ABSENT, np.int64)
+    for step in range(n_steps):
+        reached = np.flatnonzero(level > step)
+        at[step, reached] = everything[places[reached] + step]
+    return Attempts(at[0], level, level, at)
 
 
 def tied_users(keys: Array, window: Window, owners: Array | None = None) -> Array:
     """Users (sorted) who have two of the rows at one instant; `owners` turns entities into users first."""
-    again = keys[1:][keys[1:] == keys[:-1]]
+    again = keys[np.flatnonzero(keys[1:] == keys[:-1])]
     users = window.layout.users(again if owners is None else owned(again, owners, window.layout))
     return users[_firsts(users)] if owners is None else np.unique(users)
 

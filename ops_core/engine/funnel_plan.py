@@ -229,6 +229,12 @@ class Plan:
         plain = plain and not spec.hold_constant and spec.window_us is not None and len(self.variants) == 1
         return plain and self.is_disjoint and all(len(sources) == 1 for sources in self.sources)
 
+    @property
+    def is_plain_strict(self) -> bool:
+        """Whether a strict funnel's attempts can be read off its users' rows: no shared events, nothing excluded."""
+        plain = not self.spec.exclusions and not self.held_column and len(self.variants) == 1
+        return plain and self.is_disjoint
+
     @cached_property
     def _chains(self) -> list[steps.Chain]:
         """How the steps of a plain funnel lead to one another."""
@@ -250,8 +256,18 @@ class Plan:
         narrow = self.layout.time_bits + self.layout.block_bits + _TAG_BITS <= 63
         if not (narrow and self.is_disjoint and not any(step.filters for step in self.spec.steps)):
             return self._cut(steps.merged([keys for keys, _ in parts])), None
-        tagged = np.sort(np.concatenate([(self._cut(keys) << _TAG_BITS) | step for keys, step in parts]))
-        return tagged >> _TAG_BITS, (tagged & _NO_STEP).astype(np.int8)
+        cut = [(self._cut(keys), step) for keys, step in parts]
+        tagged, first = np.empty(sum(len(keys) for keys, _ in cut), np.int64), 0
+        for keys, step in cut:
+            target = tagged[first : first + len(keys)]
+            np.left_shift(keys, _TAG_BITS, out=target)
+            target |= step
+            first += len(keys)
+        tagged.sort()
+        step_of = tagged.astype(np.uint8)
+        step_of &= _NO_STEP
+        tagged >>= _TAG_BITS
+        return tagged, step_of
 
     @cached_property
     def _codes(self) -> list[int]:
