@@ -110,11 +110,12 @@ class Workspace:
     def undo(self, batch_id: int) -> None:
         """Take a batch back: the workspace is as if it had never been loaded; only the history still names it.
 
-        What it had replaced comes back.
+        What it had replaced comes back. A backup is made first; the last few of those are kept.
 
         Raises:
             StoreError: there is no such batch, it was taken back already, or another batch has replaced all of it.
         """
+        backup.automatic(self.store)
         batches.undo(self.store, batch_id)
 
     def backup(self, path: str | Path | None = None) -> Path:

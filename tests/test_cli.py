@@ -271,3 +271,40 @@ def test_a_taken_port_is_said(capsys: pytest.CaptureFixture[str]):
 def test_a_command_that_is_not_understood(capsys: pytest.CaptureFixture[str]):
     assert opsdeck("lod") == 2
     assert "lod" in capsys.readouterr().err
+
+
+def test_replacing_says_what_goes_asks_once_and_is_in_the_history(
+    rows: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    opsdeck("load", rows)
+    newer = tmp_path / "newer.csv"
+    newer.write_text("user_id,event,occurred_at,value\nz,pay,2026-01-02 08:00:00,7\n", encoding="utf-8")
+    capsys.readouterr()
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert opsdeck("load", newer, "--replace", "all") == 1
+    assert "Batch 1, shop.csv: all of it (rows: 4)" in capsys.readouterr().out
+    assert n_events(home / "shop.duckdb") == 4
+    assert opsdeck("load", newer, "--replace", "2026-01-02..2026-01-02", "--yes") == 0
+    assert "Batch 1, shop.csv: 2 of its rows; the others stay" in capsys.readouterr().out
+    assert n_events(home / "shop.duckdb") == 3  # two of January 1st, the new one of the 2nd
+    assert opsdeck("history") == 0
+    newest, first = capsys.readouterr().out.splitlines()
+    assert newest.startswith("2. ")
+    assert "newer.csv" in newest
+    assert "[rows replaced later: 2]" in first
+    assert opsdeck("undo", "2", "--yes") == 0
+    assert n_events(home / "shop.duckdb") == 4
+    assert list((home / "backups").glob("shop-auto-*.duckdb"))
+    assert opsdeck("load", newer, "--replace", "soon") == 1
+    assert "does not say what to replace" in capsys.readouterr().err
+
+
+def test_compact_says_what_it_did(rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    opsdeck("load", rows)
+    assert opsdeck("compact") == 0
+    assert "in one piece already" in capsys.readouterr().out
+    later = tmp_path / "later.csv"
+    later.write_text("user_id,event,occurred_at,value\nz,pay,2026-02-02 08:00:00,7\n", encoding="utf-8")
+    opsdeck("load", later)
+    assert opsdeck("compact") == 0
+    assert "2 pieces are one now" in capsys.readouterr().out

@@ -14,6 +14,7 @@ import click
 
 from ops_core.cli.databases import load_table_command
 from ops_core.cli.files import convert_command, load_command
+from ops_core.cli.history import compact_command, history_command
 from ops_core.cli.safekeeping import backup_command, rescue, restore_command, undo_command
 from ops_core.cli.serve import run_command
 from ops_core.cli.watching import watch_command
@@ -26,6 +27,8 @@ COMMANDS = (
     load_table_command,
     watch_command,
     convert_command,
+    history_command,
+    compact_command,
     undo_command,
     backup_command,
     restore_command,

@@ -9,8 +9,10 @@ import pandas as pd
 
 from ops_core.cli.places import made, newest, path_of, workspace_option
 from ops_core.intake.convert import convert
+from ops_core.intake.diff_words import sentences, would_go_words
 from ops_core.intake.folder import Outcome, load_files, table_files
-from ops_core.intake.load import DATE_ORDERS, LoadOptions
+from ops_core.intake.instead import period_of
+from ops_core.intake.load import DATE_ORDERS, LoadOptions, would_go_for
 from ops_core.intake.report import IntakeReport
 from ops_core.intake.roles import KINDS
 from ops_core.locale import Translator
@@ -31,18 +33,26 @@ def load_command(t: Translator) -> click.Command:
         source_time_zone: str | None,
         as_of: str | None,
         date_order: str | None,
+        replace: str | None,
+        yes: bool,
     ) -> int:
         found = table_files(files)
+        if replace is not None and len(found) > 1:
+            raise click.UsageError(t("cli.load.replace_one"))
         path = path_of(name) if name else newest() or workspace_path(Path(files[0]).stem)
         is_new = not path.exists()
-        options = LoadOptions(kind, None, source_time_zone, as_of, date_order)
+        instead = None if replace is None else period_of(replace)
+        options = LoadOptions(kind, None, source_time_zone, as_of, date_order, replace=instead)
         loaded, refusals = 0, []
         with Workspace.open(made(path), time_zone=time_zone) as workspace:
             click.echo(t("cli.load.into", name=path.stem, zone=workspace.rules.zone))
+            if instead is not None:
+                _ask(workspace, found[0], options, t, sure=yes)
             for outcome in load_files(workspace.store, found, options):
                 if outcome.report is not None:
                     loaded += 1
                     tell(outcome.report, t)
+                    _compare(workspace, outcome.report, t)
                 elif outcome.refusal is not None:
                     refusals.append(outcome)
         if is_new and not loaded:  # refused files leave no empty workspace behind
@@ -65,8 +75,27 @@ def load_command(t: Translator) -> click.Command:
             click.Option(["--source-time-zone"], help=t("cli.help.source_time_zone")),
             click.Option(["--as-of"], help=t("cli.help.as_of")),
             click.Option(["--date-order"], type=click.Choice(DATE_ORDERS), help=t("cli.help.date_order")),
+            click.Option(["--replace"], metavar="all|FROM..TO", help=t("cli.help.load_replace")),
+            click.Option(["--yes"], is_flag=True, help=t("cli.help.yes")),
         ],
     )
+
+
+def _ask(workspace: Workspace, path: Path, options: LoadOptions, t: Translator, *, sure: bool) -> None:
+    """Say exactly what would go, and ask once."""
+    going = would_go_for(workspace.store, path, options)
+    for sentence in would_go_words(going, options.replace, t):
+        click.echo(sentence)
+    if len(going) and not sure:
+        click.confirm(t("cli.load.replace_sure"), abort=True)
+
+
+def _compare(workspace: Workspace, report: IntakeReport, t: Translator) -> None:
+    """Print what the file says differently from the one before it."""
+    if report.batch_id is not None:
+        diff = workspace.upload_diff(report.batch_id)
+        for sentence in sentences(diff, t) if diff.previous is not None else ():
+            click.echo(f"  {sentence}")
 
 
 def convert_command(t: Translator) -> click.Command:

@@ -16,7 +16,7 @@ from ops_core.store.backup import last_good, restore
 from ops_core.workspace import Workspace
 
 # What `backup` adds to a workspace's name.
-_STAMP = re.compile(r"-\d{8}(-\d{6}){1,2}$")
+_STAMP = re.compile(r"-(auto-)?\d{8}(-\d{6}){1,2}$")
 
 
 def undo_command(t: Translator) -> click.Command:

@@ -20,12 +20,11 @@ from ops_core.intake.load import LoadOptions, load
 from ops_core.intake.report import IntakeReport
 from ops_core.intake.watch import Watch
 from ops_core.locale import LANGUAGES, translator
-from ops_core.store import Store, compaction, saved
+from ops_core.store import Store, saved
 
 _RECORD = "watched_file"
 _ENDINGS = (*TABLE_ENDINGS, ".pq", ".gz", ".zip")
 _UNFINISHED = (".", "~$")
-_MANY_RUNS = 20
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,6 @@ def load_files(
     """Load files one after another, each as a batch of its own; a file that is refused does not stop the others."""
     for path in files:
         yield _taken(store, path, options, watch or Watch())
-    if len(files) > 1 and compaction.n_runs(store) > _MANY_RUNS:
-        compaction.compact(store)
 
 
 @dataclass
@@ -92,7 +89,6 @@ class FolderWatch:
     def take(self, store: Store, files: Sequence[Path]) -> Iterator[Outcome]:
         """Load the files that the workspace has not met before; tell what became of each of those."""
         known = saved.load_all(store, _RECORD)
-        new = 0
         for path in files:
             state = _state(path)
             if state is None or state[0] == 0:
@@ -104,10 +100,7 @@ class FolderWatch:
             outcome = _taken(store, path, self.options, Watch())
             known[mark] = _record(outcome, self._asked)
             saved.save(store, _RECORD, mark, known[mark])
-            new += 1
             yield outcome
-        if new and compaction.n_runs(store) > _MANY_RUNS:
-            compaction.compact(store)
 
     @property
     def _asked(self) -> str:

@@ -23,7 +23,7 @@ from ops_core.intake.roles import Guess
 from ops_core.intake.source import Source, SourceOptions, frame_source, open_source
 from ops_core.intake.watch import Watch
 from ops_core.model.time import TimeRules
-from ops_core.store import Store, batches, derived
+from ops_core.store import Store, batches, compaction, derived
 
 SAMPLE_ROWS = 2000
 MAX_QUARANTINED_SHARE = 0.5
@@ -101,6 +101,20 @@ def opened(
     return open_source(given, options=of_source, pulse=pulse)
 
 
+def would_go_for(store: Store, given: str | Path | pd.DataFrame, options: LoadOptions) -> pd.DataFrame:
+    """What loading a file in the place of earlier ones would take out: see `instead.would_go`.
+
+    Raises:
+        IntakeError: the file cannot be taken.
+    """
+    with opened(store, given, options) as source:
+        guess, _ = understood(store, source, source.sample(SAMPLE_ROWS).drop(columns="line"), options)
+        bounds = instead.bounds_of(options.replace, guess, store.rules)
+        with store.cursor() as cursor:
+            experiments = instead.experiments_of(cursor, source, guess)
+        return instead.would_go(store, guess.kind, source.columns, source.name, bounds, experiments)
+
+
 @dataclass(frozen=True)
 class _Import:
     store: Store
@@ -117,6 +131,7 @@ class _Import:
         with self.store.write() as cursor, self.watch.over(cursor):
             done = self._inside(cursor)
         self.store.checkpoint()
+        compaction.compact_when_due(self.store)
         if self.watch.progress is not None:
             self.watch.progress("done", 1.0)
         return done

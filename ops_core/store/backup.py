@@ -1,25 +1,21 @@
 """Copies of a workspace file that can be trusted: made while others write, checked before they are used.
 
-A backup is a snapshot of one instant. It is written beside its place under another name and moved there when it is
-whole, so that a file with a backup's name is always a whole one.
+A backup is a snapshot of one instant; a file with a backup's name is always a whole one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import os
 import secrets
 import shutil
 from pathlib import Path
 
 from ops_core.errors import StoreError
-from ops_core.store.schema import quote
-from ops_core.store.store import Store
+from ops_core.store import snapshot
+from ops_core.store.store import MEMORY_PATH, Store
 
-FOLDER = "backups"
 _ENDING = ".duckdb"
-_STAMP = "%Y%m%d-%H%M%S-%f"
 
 
 def backup(store: Store, path: str | Path | None = None) -> Path:
@@ -30,24 +26,28 @@ def backup(store: Store, path: str | Path | None = None) -> Path:
     Raises:
         StoreError: the file exists already, or cannot be written.
     """
-    target = Path(path) if path is not None else _own_place(store)
+    target = Path(path) if path is not None else snapshot.place(store.path)
     if target.exists():
         raise StoreError("backup_exists", path=str(target))
-    staged = store.staging / f"backup-{secrets.token_hex(4)}{_ENDING}"
-    arriving = target.with_name(target.name + ".part")
-    try:
-        _copy(store, staged)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(staged, arriving)
-        with arriving.open("rb+") as file:
-            os.fsync(file.fileno())
-        arriving.replace(target)
-    except OSError as error:
-        raise StoreError("backup_failed", path=str(target), reason=error.strerror or str(error)) from error
-    finally:
-        staged.unlink(missing_ok=True)
-        arriving.unlink(missing_ok=True)
+    with store.cursor() as cursor:
+        snapshot.copy(cursor, store.staging, target)
     return target
+
+
+def automatic(store: Store) -> Path | None:
+    """A backup that nobody asked for, before something is taken out: the last few are kept. `None` for scratch ones.
+
+    Where it cannot be written (a full disk), what was asked for goes on without.
+    """
+    if store.path == MEMORY_PATH:
+        return None
+    with contextlib.suppress(StoreError):
+        with store.cursor() as cursor:
+            target = snapshot.copy(cursor, store.staging, snapshot.place(store.path, snapshot.AUTOMATIC))
+        for old in snapshot.automatic_ones(store.path)[snapshot.KEPT :]:
+            old.unlink(missing_ok=True)
+        return target
+    return None
 
 
 def restore(backup_path: str | Path, path: str | Path) -> Path | None:
@@ -76,8 +76,8 @@ def restore(backup_path: str | Path, path: str | Path) -> Path | None:
 def backups(path: str | Path) -> list[Path]:
     """The backups of a workspace file in its folder `backups`, newest first."""
     target = Path(path)
-    found = (target.parent / FOLDER).glob(f"{target.stem}-*{_ENDING}")
-    return sorted(found, key=lambda file: file.name, reverse=True)
+    found = (target.parent / snapshot.FOLDER).glob(f"{target.stem}-*{_ENDING}")
+    return sorted(found, key=lambda file: file.name.replace(snapshot.AUTOMATIC, ""), reverse=True)
 
 
 def last_good(path: str | Path) -> Path | None:
@@ -87,26 +87,6 @@ def last_good(path: str | Path) -> Path | None:
             Store.open(candidate).close()
             return candidate
     return None
-
-
-def _copy(store: Store, staged: Path) -> None:
-    alias = f"copy_{secrets.token_hex(4)}"
-    with store.cursor() as cursor:
-        name = cursor.execute("SELECT current_database()").fetchone()[0]
-        attach = "ATTACH {file} AS {alias}"
-        literal = "'" + str(staged).replace("'", "''") + "'"
-        cursor.execute(attach.replace("{file}", literal).replace("{alias}", alias))
-        try:
-            copy = "COPY FROM DATABASE {name} TO {alias}"
-            cursor.execute(copy.replace("{name}", quote(name)).replace("{alias}", alias))
-        finally:
-            detach = "DETACH {alias}"
-            cursor.execute(detach.replace("{alias}", alias))
-
-
-def _own_place(store: Store) -> Path:
-    path = Path(store.path)
-    return path.parent / FOLDER / f"{path.stem}-{dt.datetime.now(dt.UTC).strftime(_STAMP)}{_ENDING}"
 
 
 def _refuse_if_held(target: Path) -> None:
@@ -124,7 +104,7 @@ def _set_aside(target: Path) -> Path | None:
     """Rename a workspace file and its log, which would else be taken for the restored file's."""
     if not target.exists():
         return None
-    stamp = dt.datetime.now(dt.UTC).strftime(_STAMP)
+    stamp = dt.datetime.now(dt.UTC).strftime(snapshot.STAMP)
     aside = target.with_name(f"{target.stem} {stamp}{_ENDING}")
     if _log(target).exists():
         _log(target).replace(_log(aside))

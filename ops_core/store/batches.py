@@ -36,6 +36,13 @@ def batches(store: Store, undone: bool = False) -> pd.DataFrame:
     return found.astype({"replaced_by": "Int64"})
 
 
+def replaced_by(store: Store, batch_id: int) -> list[int]:
+    """Batches with rows that a batch has replaced: undoing it brings those back."""
+    query = "SELECT old_batch FROM replacements WHERE by_batch = $batch AND n_rows > 0 ORDER BY 1"
+    with store.cursor() as cursor:
+        return [row[0] for row in cursor.execute(query, {"batch": batch_id}).fetchall()]
+
+
 def quarantined(store: Store, batch_id: int) -> pd.DataFrame:
     """The quarantine of a batch as codes: line, column_name, value, reason, detail."""
     with store.cursor() as cursor:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from ops_core.store.store import Store
 
+MANY_RUNS = 20
+_LAST = "compacted_batch"
+
 
 def compact(store: Store) -> bool:
     """Lay all events down anew as one run sorted by (event_code, user_key, occurred_at).
@@ -18,8 +21,21 @@ def compact(store: Store) -> bool:
         cursor.execute("DELETE FROM events")
         cursor.execute("INSERT INTO events SELECT * FROM merged ORDER BY event_code, user_key, occurred_at")
         cursor.execute("DROP TABLE merged")
+        last = cursor.execute("SELECT max(batch_id) FROM batches").fetchone()[0]
+        store.put_setting(cursor, _LAST, last or 0)
     store.checkpoint()
     return True
+
+
+def compact_when_due(store: Store) -> bool:
+    """Compact after enough imports since the last time; whether it was done."""
+    query = """
+        SELECT count(*) FROM batches
+        WHERE batch_id > $last AND kind IN ('events', 'orders') AND rows_loaded > 0 AND undone_at IS NULL
+    """
+    with store.cursor() as cursor:
+        n_imports = cursor.execute(query, {"last": int(store.setting(_LAST, 0))}).fetchone()[0]
+    return n_imports > MANY_RUNS and compact(store)
 
 
 def n_runs(store: Store) -> int:

@@ -17,6 +17,7 @@ import duckdb
 
 from ops_core.errors import QueryError, StoreError, nearest
 from ops_core.model.time import TimeRules
+from ops_core.store import snapshot
 from ops_core.store.schema import MIGRATIONS, SCHEMA_VERSION, Column
 from ops_core.store.turns import Turns
 
@@ -123,6 +124,9 @@ class Store:
             raise StoreError("workspace_newer", path=name, found=version, known=SCHEMA_VERSION)
         if version == SCHEMA_VERSION:
             return
+        if version and Path(self.path).parent.name != snapshot.FOLDER:  # a backup is not backed up again
+            with self.cursor() as cursor:
+                snapshot.copy(cursor, self.staging, snapshot.place(self.path, snapshot.AUTOMATIC))
         with self.write() as cursor:
             for script in MIGRATIONS[version:]:
                 cursor.execute(script)
