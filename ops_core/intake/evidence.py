@@ -17,7 +17,7 @@ _DISTINCT = """
     CREATE OR REPLACE TEMP TABLE distinct_values AS
     SELECT {c} AS v, count(*) AS n FROM {view} WHERE {present} GROUP BY 1
 """
-_ISO_CLOCK = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?")
+_ISO_CLOCK = re.compile(r"\d{4}-\d\d-\d\d(?P<between>[ T])\d\d:\d\d:\d\d(\.\d{1,6})?(?P<zone>Z?)", re.ASCII)
 _DAY_MONTH = "regexp_matches(v, '^\\s*\\d{1,2}[-/.]\\d{1,2}[-/.]\\d{2,4}(\\D|$)')"
 _FIRST = "try_cast(regexp_extract(v, '^\\s*(\\d{1,2})[-/.]', 1) AS INTEGER)"
 _SECOND = "try_cast(regexp_extract(v, '^\\s*\\d{1,2}[-/.](\\d{1,2})', 1) AS INTEGER)"
@@ -59,14 +59,15 @@ def suspected(values: pd.Series) -> str:
 def iso_shape(values: pd.Series) -> Reading | None:
     """The fast reading of a sampled time column in plain ISO form, if it has one."""
     cells = looks.present(values)
-    if cells and all(len(cell) == 19 and cell[4] == cell[7] == "-" and cell[16] == ":" for cell in cells):
-        return columns.ISO_SECONDS
-    if cells and all(len(cell) == 10 and cell[4] == cell[7] == "-" for cell in cells):
+    if not cells:
+        return None
+    if all(len(cell) == 10 and cell[4] == cell[7] == "-" for cell in cells):
         return columns.ISO_DATE
-    if cells and all(_ISO_CLOCK.fullmatch(cell) for cell in cells):
-        return columns.ISO_FRACTIONS
-    if cells and all(cell.endswith("Z") and _ISO_CLOCK.fullmatch(cell[:-1]) for cell in cells):
-        return columns.ISO_ZULU
+    in_utc = cells[0].endswith("Z")
+    clocks = [_ISO_CLOCK.fullmatch(cell) for cell in cells]
+    if all(clock is not None and (clock["zone"] == "Z") is in_utc for clock in clocks):
+        between = {clock["between"] for clock in clocks}
+        return columns.iso_clock(between.pop(), in_utc) if len(between) == 1 else None
     return None
 
 

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
 from ops_core.intake.tokenize import Syntax
 
 # Small enough to stay in a core's cache while several marks are counted in it.
-_BLOCK = 1 << 18
+_BLOCK = 1 << 16
 _TAIL = 256
 
 
@@ -45,28 +46,47 @@ class Scan:
         return max(0, self.tail[len(self.tail) - ends :].count(b"\n") - 1)
 
 
-def scan(path: Path, patterns: Sequence[bytes] = ()) -> Scan:
-    """Read a file once and count `patterns` (and line feeds)."""
+def scan(path: Path, patterns: Sequence[bytes] = (), stopped: threading.Event | None = None) -> Scan:
+    """Read a file once and count `patterns` (and line feeds); `stopped` ends it early."""
     found = Scan(counts=dict.fromkeys((b"\n", *patterns), 0))
     digest = hashlib.sha256()
     decoder = codecs.getincrementaldecoder("utf-8")()
     rest = b""
     keep = max(map(len, found.counts)) - 1
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
+        while (block := file.read(_BLOCK)) and not (stopped is not None and stopped.is_set()):
             digest.update(block)
             found.size += len(block)
             whole = rest + block
             found.tail = whole[-_TAIL:]
-            for pattern in found.counts:
-                begin = max(0, len(rest) - len(pattern) + 1)
-                found.counts[pattern] += whole.count(pattern, begin)
+            _tally(found.counts, whole, len(rest))
             rest = whole[-keep:] if keep else b""
             if found.is_utf8 and not block.isascii():
                 found.is_utf8 = _decodes(decoder, block)
     found.is_utf8 = found.is_utf8 and _decodes(decoder, b"", final=True)
     found.sha256 = digest.hexdigest()
     return found
+
+
+def _tally(counts: dict[bytes, int], whole: bytes, n_seen: int) -> None:
+    """Add how often each pattern ends behind the first `n_seen` bytes, which were gone through before."""
+    cells = np.frombuffer(whole, np.uint8)
+    marks: dict[int, np.ndarray] = {}
+
+    def found(byte: int) -> np.ndarray:
+        # Comparing a block in the cache takes a third of the time of counting a frequent byte in the text.
+        if byte not in marks:
+            marks[byte] = cells == byte
+        return marks[byte]
+
+    for pattern in counts:
+        begin = max(0, n_seen - len(pattern) + 1)
+        if len(pattern) == 1:
+            if pattern == b"\n" or pattern in whole:
+                counts[pattern] += int(np.count_nonzero(found(pattern[0])[begin:]))
+        else:
+            n_pairs = int(np.count_nonzero(found(pattern[0])[begin:-1] & found(pattern[1])[begin + 1 :]))
+            counts[pattern] += n_pairs if len(pattern) == 2 or not n_pairs else whole.count(pattern, begin)
 
 
 @dataclass(frozen=True)
@@ -78,6 +98,63 @@ class CleanFile:
     scan: Scan
 
 
+class Presumption:
+    """A file that looks clean, while its bytes are gone through by a thread of their own.
+
+    `shape` is the number of columns and of leading lines to skip.
+    """
+
+    def __init__(self, path: Path, syntax: Syntax, shape: tuple[int, int], has_quotes: bool) -> None:
+        self._path, self._syntax, self._shape = path, syntax, shape
+        width, skip = shape
+        with path.open("rb") as file:
+            self._heading = b"".join(file.readline() for _ in range(skip)) or file.readline()
+        self._end = b"\r\n" if self._heading.endswith(b"\r\n") else b"\n"
+        delimiter, quote = syntax.delimiter.encode(), syntax.quote.encode()
+        pair = [delimiter + self._end, delimiter + quote * 2 + self._end]
+        self._tails = pair if has_quotes else pair[:1]
+        self._blank_row = b"\n" + delimiter * (width - 1) + self._end
+        self._found: list[Scan] = []
+        self._stopped = threading.Event()
+        self._scanning = threading.Thread(target=self._go_through)
+        self._scanning.start()
+
+    def seen(self) -> Scan:
+        """What the bytes say, once all of them were gone through."""
+        self._scanning.join()
+        return self._found[0]
+
+    def stop(self) -> None:
+        """Nobody wants to know any more."""
+        self._stopped.set()
+        self._scanning.join()
+
+    def counted(self, doubtful: Sequence[int] = ()) -> tuple[int, ...] | None:
+        """Rows, cells in the last column and in the doubtful ones, as DuckDB parses the file; None where it cannot."""
+        return _count(self._path, self._syntax, self._shape, doubtful)
+
+    def proves(self, counted: tuple[int, ...] | None) -> bool:
+        """Whether the file is clean, given how many rows and how many cells in its last column were parsed."""
+        seen, (width, skip) = self.seen(), self._shape
+        if counted is None or seen.counts[self._blank_row]:
+            return False
+        in_heading = sum(self._heading.count(tail) for tail in self._tails) * (skip > 0)
+        cut_short = seen.tail[-1:] == self._syntax.delimiter.encode()
+        ends_blank = sum(seen.counts[tail] for tail in self._tails) - in_heading + cut_short
+        return _is_proved(seen, counted, (ends_blank if width > 1 else None, skip, self._end))
+
+    def _go_through(self) -> None:
+        patterns = [b"\r", b"\0", self._blank_row, *self._tails, *{self._end} - {b"\n"}]
+        self._found.append(scan(self._path, patterns, self._stopped))
+
+
+def presumed(path: Path, syntax: Syntax, shape: tuple[int, int], has_quotes: bool) -> Presumption | None:
+    """The file as one that may be clean; None where that cannot be told of such a file."""
+    if len(syntax.delimiter.encode()) != 1 or syntax.wrapped or syntax.line_end != "\n" or not syntax.quote:
+        return None
+    return Presumption(path, syntax, shape, has_quotes)
+
+
 def check(
     path: Path, syntax: Syntax, shape: tuple[int, int], doubtful: Sequence[int], has_quotes: bool
 ) -> tuple[CleanFile | None, Scan | None]:
@@ -85,32 +162,15 @@ def check(
 
     `shape` is the number of columns and of leading lines to skip; `doubtful` columns are looked at for any value.
     """
-    width, skip = shape
-    if len(syntax.delimiter.encode()) != 1 or syntax.wrapped or syntax.line_end != "\n" or not syntax.quote:
+    presumption = presumed(path, syntax, shape, has_quotes)
+    if presumption is None:
         return None, None
-    with path.open("rb") as file:
-        heading = b"".join(file.readline() for _ in range(skip)) or file.readline()
-    end = b"\r\n" if heading.endswith(b"\r\n") else b"\n"
-    delimiter, quote = syntax.delimiter.encode(), syntax.quote.encode()
-    tails = [delimiter + end, delimiter + quote * 2 + end] if has_quotes else [delimiter + end]
-    blank_row = b"\n" + delimiter * (width - 1) + end
-    found: list[Scan] = []
-    scanning = threading.Thread(
-        target=lambda: found.append(scan(path, [b"\r", b"\0", blank_row, *tails, *{end} - {b"\n"}]))
-    )
-    scanning.start()
-    counted = _count(path, syntax, (width, skip), doubtful)
-    scanning.join()
-    seen = found[0]
-    ends_blank = sum(seen.counts[tail] - heading.count(tail) * (skip > 0) for tail in tails) + (
-        seen.tail[-1:] == delimiter
-    )
-    proved = counted is not None and seen.counts[blank_row] == 0
-    if not proved or not _is_proved(seen, counted, (ends_blank if width > 1 else None, skip, end)):
+    counted = presumption.counted(doubtful)
+    seen = presumption.seen()
+    if not presumption.proves(counted):
         return None, seen
-    return CleanFile(
-        counted[0], tuple(index for index, n in zip(doubtful, counted[2:], strict=True) if not n), seen
-    ), seen
+    blank = tuple(index for index, n in zip(doubtful, counted[2:], strict=True) if not n)
+    return CleanFile(counted[0], blank, seen), seen
 
 
 def read_arguments(path: Path, syntax: Syntax, width: int, skip: int) -> str:

@@ -46,11 +46,14 @@ def add_columns(cursor: duckdb.DuckDBPyConnection, scope: str, wanted: dict[str,
     return [known[name] for name in wanted]
 
 
-def append_events(cursor: duckdb.DuckDBPyConnection, batch_id: int, columns: Sequence[Column] = ()) -> None:
+def append_events(
+    cursor: duckdb.DuckDBPyConnection, batch_id: int, columns: Sequence[Column] = (), event_ids: bool = True
+) -> None:
     """Lay down the rows of `incoming_events` (temp table or view) as one sorted run of a batch.
 
-    It has `user_id, event, occurred_at, value, event_id` and one column `p…` per property. Where the temp tables
-    `incoming_users` and `incoming_names` (written, name) say what the ids and names of the rows stand for, those count.
+    It has `user_id, event, occurred_at, value, event_id` and one column `p…` per property; without `event_ids` no row
+    has one. Where the temp tables `incoming_users` and `incoming_names` (written, name) say what the ids and names of
+    the rows stand for, those count.
     """
     for table, column in (("incoming_users", "user_id"), ("incoming_names", "event")):
         statement = """
@@ -69,17 +72,20 @@ def append_events(cursor: duckdb.DuckDBPyConnection, batch_id: int, columns: Seq
         """
     )
     names = [column.column_name for column in columns]
+    # What is the same in every row is added after the sorting, and a row that is all key is sorted without a detour.
     statement = """
-        INSERT INTO events (event_code, user_key, occurred_at, value, event_id, batch_id {columns})
-        SELECT codes.event_code, keys.user_key, occurred_at, value, event_id, $batch_id {columns}
-        FROM incoming_events
-        JOIN (SELECT written, user_key FROM incoming_users JOIN user_keys ON user_id = name) AS keys
-            ON keys.written = incoming_events.user_id
-        JOIN (SELECT written, event_code FROM incoming_names JOIN event_names USING (name)) AS codes
-            ON codes.written = incoming_events.event
-        ORDER BY 1, 2, 3
+        INSERT INTO events (event_code, user_key, occurred_at, value, batch_id {given})
+        SELECT event_code, user_key, occurred_at, value, $batch_id {given} FROM (
+            SELECT codes.event_code, keys.user_key, occurred_at, value {given}
+            FROM incoming_events
+            JOIN (SELECT written, user_key FROM incoming_users JOIN user_keys ON user_id = name) AS keys
+                ON keys.written = incoming_events.user_id
+            JOIN (SELECT written, event_code FROM incoming_names JOIN event_names USING (name)) AS codes
+                ON codes.written = incoming_events.event
+            ORDER BY 1, 2, 3, 4)
     """
-    cursor.execute(statement.replace("{columns}", quoted_list(names)), {"batch_id": batch_id})
+    given = quoted_list(names if not event_ids else ["event_id", *names])
+    cursor.execute(statement.replace("{given}", given), {"batch_id": batch_id})
     cursor.execute("DROP TABLE incoming_users")
     cursor.execute("DROP TABLE incoming_names")
 
