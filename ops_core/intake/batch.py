@@ -40,14 +40,15 @@ def next_batch_id(cursor: duckdb.DuckDBPyConnection) -> int:
 def loaded_before(store: Store, source: Source, guess: Guess) -> int | None:
     """The batch that holds the very same file, read the same way, and was not undone."""
     with store.cursor() as cursor:
-        row = cursor.execute(
+        rows = cursor.execute(
             """
-            SELECT max(batch_id) FROM batches
-            WHERE file_hash = $hash AND kind = $kind AND mapping = $mapping AND undone_at IS NULL
+            SELECT batch_id, file_hash FROM batches
+            WHERE kind = $kind AND mapping = $mapping AND undone_at IS NULL ORDER BY batch_id DESC
             """,
-            {"hash": source.file_hash, "kind": guess.kind, "mapping": _mapping(guess)},
-        ).fetchone()
-    return row[0]
+            {"kind": guess.kind, "mapping": _mapping(guess)},
+        ).fetchall()
+    # A big file's hash is still being worked out: it is asked for only where it can matter.
+    return next((batch_id for batch_id, file_hash in rows if file_hash == source.file_hash), None)
 
 
 def remembered(store: Store, columns: Sequence[str]) -> tuple[int, str, dict[str, str]] | None:

@@ -2,7 +2,7 @@
 
 Proof: DuckDB parses every row with exactly the right number of cells; the file has as many lines as rows and headings,
 so no cell runs over a line end and line numbers are row numbers; and no row ends in a surplus delimiter, which DuckDB
-would forgive although the row may be shifted.
+would forgive although the row may be shifted: without quotes all delimiters are counted, with them blank ends of lines.
 """
 
 from __future__ import annotations
@@ -110,9 +110,10 @@ class Presumption:
         with path.open("rb") as file:
             self._heading = b"".join(file.readline() for _ in range(skip)) or file.readline()
         self._end = b"\r\n" if self._heading.endswith(b"\r\n") else b"\n"
-        delimiter, quote = syntax.delimiter.encode(), syntax.quote.encode()
+        self._delimiter, self._quote = delimiter, quote = syntax.delimiter.encode(), syntax.quote.encode()
         pair = [delimiter + self._end, delimiter + quote * 2 + self._end]
         self._tails = pair if has_quotes else pair[:1]
+        self.needs_last_cells = has_quotes
         self._blank_row = b"\n" + delimiter * (width - 1) + self._end
         self._found: list[Scan] = []
         self._stopped = threading.Event()
@@ -134,17 +135,23 @@ class Presumption:
         return _count(self._path, self._syntax, self._shape, doubtful)
 
     def proves(self, counted: tuple[int, ...] | None) -> bool:
-        """Whether the file is clean, given how many rows and how many cells in its last column were parsed."""
+        """Whether the file is clean, given how many rows and (with quotes only) filled last cells were parsed."""
         seen, (width, skip) = self.seen(), self._shape
         if counted is None or seen.counts[self._blank_row]:
             return False
+        if not seen.counts[self._quote]:
+            n_delimiters = seen.counts[self._delimiter] - self._heading.count(self._delimiter) * (skip > 0)
+            return n_delimiters == counted[0] * (width - 1) and _is_proved(seen, counted[0], skip, self._end)
+        n_rows, n_last, *_ = counted if len(counted) > 1 else self.counted() or (0, 0)
         in_heading = sum(self._heading.count(tail) for tail in self._tails) * (skip > 0)
-        cut_short = seen.tail[-1:] == self._syntax.delimiter.encode()
+        cut_short = seen.tail[-1:] == self._delimiter
         ends_blank = sum(seen.counts[tail] for tail in self._tails) - in_heading + cut_short
-        return _is_proved(seen, counted, (ends_blank if width > 1 else None, skip, self._end))
+        nothing_forgiven = width == 1 or ends_blank == n_rows - n_last
+        return nothing_forgiven and _is_proved(seen, n_rows, skip, self._end)
 
     def _go_through(self) -> None:
-        patterns = [b"\r", b"\0", self._blank_row, *self._tails, *{self._end} - {b"\n"}]
+        rare = [b"\r", b"\0", self._quote, *{self._end} - {b"\n"}]
+        patterns = [*rare, self._delimiter, self._blank_row, *self._tails]
         self._found.append(scan(self._path, patterns, self._stopped))
 
 
@@ -198,15 +205,12 @@ def _count(path: Path, syntax: Syntax, shape: tuple[int, int], doubtful: Sequenc
             return None
 
 
-def _is_proved(seen: Scan, counted: tuple[int, ...], expected: tuple[int | None, int, bytes]) -> bool:
-    n_rows, n_last, *_ = counted
-    ends_blank, skip, end = expected
+def _is_proved(seen: Scan, n_rows: int, skip: int, end: bytes) -> bool:
     counts = seen.counts
     n_lines = counts[b"\n"] + (0 if seen.ends_with_line else 1) - seen.blank_lines_at_end
     is_uniform = counts[b"\r"] == (counts[end] if end != b"\n" else 0) and counts[end] == counts[b"\n"]
     one_row_per_line = n_lines == n_rows + skip and n_rows > 0
-    nothing_forgiven = ends_blank is None or ends_blank == n_rows - n_last
-    return seen.is_utf8 and counts[b"\0"] == 0 and is_uniform and one_row_per_line and nothing_forgiven
+    return seen.is_utf8 and counts[b"\0"] == 0 and is_uniform and one_row_per_line
 
 
 def _decodes(decoder: codecs.IncrementalDecoder, block: bytes, final: bool = False) -> bool:

@@ -34,7 +34,8 @@ class EventLayer:
     def __init__(
         self, cursor: duckdb.DuckDBPyConnection, typed: Typed, guess: Guess, source_rules: TimeRules, _name: str
     ) -> None:
-        accounts.mark_repeated(cursor, typed, guess.role("event_id") is not None)
+        self._event_ids = guess.role("event_id") is not None
+        accounts.mark_repeated(cursor, typed, self._event_ids)
         self._columns, values = event_properties(cursor, typed, source_rules)
         statement = """
             CREATE OR REPLACE TEMP VIEW incoming_events AS
@@ -53,8 +54,7 @@ class EventLayer:
     def store(self, cursor: duckdb.DuckDBPyConnection, batch_id: int) -> Stored:
         """Append the rows as one sorted run."""
         bounds = event_bounds(cursor)
-        layout.append_events(cursor, batch_id, self._columns)
-        n = cursor.execute("SELECT count(*) FROM events WHERE batch_id = $batch", {"batch": batch_id}).fetchone()[0]
+        n = layout.append_events(cursor, batch_id, self._columns, self._event_ids)
         cursor.execute("DROP VIEW incoming_events")
         if self._repeats:
             repeats.hold_back(cursor, batch_id, "events", self._columns)
@@ -139,8 +139,7 @@ class OrderLayer:
     def store(self, cursor: duckdb.DuckDBPyConnection, batch_id: int) -> Stored:
         """Append the purchases as one sorted run."""
         bounds = event_bounds(cursor)
-        n = cursor.execute("SELECT count(*) FROM incoming_events").fetchone()[0]
-        layout.append_events(cursor, batch_id, self._columns)
+        n = layout.append_events(cursor, batch_id, self._columns, event_ids=False)
         if self._repeats:
             repeats.hold_back(cursor, batch_id, "events", self._columns)
         if self._has_order:

@@ -20,7 +20,7 @@ from ops_core.intake.notes import Note, info
 from ops_core.intake.proof import Typed
 from ops_core.intake.report import IntakeReport, no_problems
 from ops_core.intake.roles import Guess
-from ops_core.intake.source import Source, SourceOptions, frame_source, open_source
+from ops_core.intake.source import PresumptionError, Source, SourceOptions, frame_source, open_source
 from ops_core.intake.watch import Watch
 from ops_core.model.time import TimeRules
 from ops_core.store import Store, batches, compaction, derived
@@ -61,9 +61,16 @@ def load(store: Store, given: str | Path | pd.DataFrame, options: LoadOptions, w
     """
     if options.date_order not in (None, *DATE_ORDERS):
         raise IntakeError("unknown_date_order", value=options.date_order, allowed=list(DATE_ORDERS))
+    try:
+        return _loaded(store, given, replace(options, source=replace(options.source, presume=True)), watch)
+    except PresumptionError:
+        return _loaded(store, given, options, watch)
+
+
+def _loaded(store: Store, given: str | Path | pd.DataFrame, options: LoadOptions, watch: Watch) -> IntakeReport:
     watch.step("reading", 0.0)
     with opened(store, given, options, lambda: watch.step("reading", 0.0)) as source:
-        sample = source.sample(SAMPLE_ROWS).drop(columns="line")
+        sample = sampled(source)
         guess, notes = understood(store, source, sample, options)
         if len(guess.properties) > MAX_PROPERTIES:
             raise IntakeError("too_many_columns", columns=len(source.columns), limit=MAX_PROPERTIES)
@@ -74,6 +81,20 @@ def load(store: Store, given: str | Path | pd.DataFrame, options: LoadOptions, w
             return _known(source, guess, same)
         source_rules = TimeRules(options.source_time_zone or rules.zone)
         return _Import(store, source, sample, guess, options, watch, source_rules, notes, bounds).run()
+
+
+def sampled(source: Source) -> pd.DataFrame:
+    """The first rows of a source as text.
+
+    Raises:
+        PresumptionError: they cannot be parsed.
+    """
+    try:
+        return source.sample(SAMPLE_ROWS).drop(columns="line")
+    except duckdb.Error:
+        if source.is_presumed:
+            raise PresumptionError from None
+        raise
 
 
 def understood(

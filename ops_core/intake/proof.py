@@ -17,7 +17,7 @@ from ops_core.intake import columns, evidence, looks
 from ops_core.intake.columns import Reading
 from ops_core.intake.evidence import Choice
 from ops_core.intake.notes import Note, warning
-from ops_core.intake.source import Source
+from ops_core.intake.source import PresumptionError, Source
 from ops_core.model.time import TimeRules
 from ops_core.store import zones
 
@@ -128,16 +128,29 @@ def lay_out(
         IntakeError: day and month cannot be told apart.
     """
     swift = not source.lines_are_free and {"user_id", "event"} <= {field.name for field in fields}
+    if not swift:
+        source.settle()
     stage(cursor, source, lines=not swift)
-    choices, notes = _chosen(cursor, fields, sample, date_order)
-    typed = Typed(tuple(fields), choices, notes)
+    try:
+        choices, notes = _chosen(cursor, fields, sample, date_order)
+        typed = Typed(tuple(fields), choices, notes)
+        if swift:
+            raw = {field.name: RAW for field in fields if field.name in ("user_id", "event") and field.constant is None}
+            typed = _proven(cursor, typed, source, date_order, raw)
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error:
+        if source.is_presumed:
+            raise PresumptionError from None
+        raise
     if swift:
-        raw = {field.name: RAW for field in fields if field.name in ("user_id", "event") and field.constant is None}
-        typed = _proven(cursor, typed, len(source.columns), date_order, raw)
+        if source.is_presumed:
+            counted = "count(*), count(wanted_cell)" if source.wanted_cell is not None else "count(*)"
+            source.settle(cursor.execute("SELECT {n} FROM typed".replace("{n}", counted)).fetchone())
         if _all_good(cursor):
             return typed
         stage(cursor, source)
-    return _proven(cursor, typed, len(source.columns), date_order, {})
+    return _proven(cursor, typed, source, date_order, {})
 
 
 def _chosen(
@@ -173,18 +186,18 @@ def _suggested(field: Field, sample: pd.DataFrame) -> Reading | None:
 
 
 def _proven(
-    cursor: duckdb.DuckDBPyConnection, typed: Typed, width: int, date_order: str | None, raw: dict[str, Reading]
+    cursor: duckdb.DuckDBPyConnection, typed: Typed, source: Source, date_order: str | None, raw: dict[str, Reading]
 ) -> Typed:
     """Make the table; where a suggested reading does not read every cell, prove another one and make it again."""
     choices, notes = dict(typed.choices), list(typed.notes)
     as_written = {name: Choice((reading,)) for name, reading in raw.items()}
-    _create(cursor, typed.fields, choices | as_written, width, swift=bool(raw))
+    _create(cursor, typed.fields, choices | as_written, source, swift=bool(raw))
     wrong = [field for field in typed.fields if _is_unread(cursor, field, choices[field.name])]
     for field in wrong:
         found = _prove(cursor, field, date_order)
         choices[field.name] = _settled(field, found, notes)
     if wrong:
-        _create(cursor, typed.fields, choices | as_written, width, swift=bool(raw))
+        _create(cursor, typed.fields, choices | as_written, source, swift=bool(raw))
     return Typed(typed.fields, choices, tuple(notes))
 
 
@@ -227,11 +240,13 @@ def _create(
     cursor: duckdb.DuckDBPyConnection,
     fields: Sequence[Field],
     choices: dict[str, Choice],
-    width: int,
+    source: Source,
     swift: bool = False,
 ) -> None:
     """Make the table. `swift`: rows that something may be wrong with get the reason `unclear`, and nothing more."""
     parts = ["line"]
+    if source.wanted_cell is not None:
+        parts.append(f"CASE WHEN {source.wanted_cell} IS NOT NULL THEN true END AS wanted_cell")
     for field in fields:
         choice = choices[field.name]
         if choice.type == "time":
@@ -247,7 +262,7 @@ def _create(
             SELECT *, {reason} AS reason, {unread} AS has_unread
             FROM (SELECT {parts}, {hash} AS row_hash {raw} FROM staged))
     """
-    cells = ", ".join(f"c{index}" for index in range(width))
+    cells = ", ".join(f"c{index}" for index in range(len(source.columns)))
     whole = "hash(" + cells + ")"
     if any(field.name == "event_id" for field in fields):
         whole = "CASE WHEN event_id IS NULL THEN " + whole + " ELSE hash(event_id) END"

@@ -16,7 +16,7 @@ from ops_core.intake.container import Container, open_container
 from ops_core.intake.dialect import Dialect
 from ops_core.intake.encoding import Encoding
 from ops_core.intake.excel import open_workbook
-from ops_core.intake.fastpath import CleanFile, Scan, check, scan
+from ops_core.intake.fastpath import CleanFile, Presumption, Scan, check, presumed, scan
 from ops_core.intake.files import file_hash, has_long_lines, linked, unfinished_line
 from ops_core.intake.first_look import header_only, limited, may_be_clean, refuse_narrow, understand
 from ops_core.intake.jsonlines import read_json_lines
@@ -82,11 +82,13 @@ def _open_text(
     if large and not has_long_lines(text_path):
         dialect, layout, records = understand(text_path, encoding.name, options)
         understood = (dialect, layout)
+        digest = "" if encoding.is_plain and found.path == path else file_hash(path)
+        every = (*found.notes, *notes, *layout.notes)
+        if options.presume and (may_be := _presumption(text_path, dialect, layout, records)) is not None:
+            return _fast(path, text_path, (dialect, layout, may_be), every, digest, folder)
         clean, seen = _proof(text_path, dialect, layout, records)
         if clean is not None:
-            digest = clean.scan.sha256 if encoding.is_plain and found.path == path else file_hash(path)
-            every = (*found.notes, *notes, *layout.notes)
-            return _fast(path, text_path, (dialect, layout, clean), every, digest, folder)
+            return _fast(path, text_path, (dialect, layout, clean), every, digest or clean.scan.sha256, folder)
         if encoding.is_plain and seen is not None and not seen.is_utf8:
             text_path, notes = _as_utf8(found.path, _second_look(found.path), staging)
             understood = None
@@ -132,9 +134,24 @@ def _proof(
     """Whether the database may read the file as it is; see `fastpath.check`."""
     if not may_be_clean(layout, records, text_path):
         return None, None
-    doubtful = tuple(i for i, name in enumerate(layout.original) if layout.header_lines and not name.strip())
-    has_quotes = any(dialect.syntax.quote in record.raw for record in records)
-    return check(text_path, dialect.syntax, (layout.width, layout.first_line - 1), doubtful, has_quotes)
+    shape = (layout.width, layout.first_line - 1)
+    return check(text_path, dialect.syntax, shape, _doubtful(layout), _has_quotes(dialect, records))
+
+
+def _presumption(text_path: Path, dialect: Dialect, layout: Layout, records: Sequence[Record]) -> Presumption | None:
+    """The beginning of the same proof, where nothing but the account of its rows decides it."""
+    if not may_be_clean(layout, records, text_path) or _doubtful(layout):
+        return None
+    shape = (layout.width, layout.first_line - 1)
+    return presumed(text_path, dialect.syntax, shape, _has_quotes(dialect, records))
+
+
+def _doubtful(layout: Layout) -> tuple[int, ...]:
+    return tuple(i for i, name in enumerate(layout.original) if layout.header_lines and not name.strip())
+
+
+def _has_quotes(dialect: Dialect, records: Sequence[Record]) -> bool:
+    return any(dialect.syntax.quote in record.raw for record in records)
 
 
 def _write_text(
@@ -175,13 +192,15 @@ def _newline(dialect: Dialect) -> str:
 def _fast(
     path: Path,
     text_path: Path,
-    parts: tuple[Dialect, Layout, CleanFile],
+    parts: tuple[Dialect, Layout, CleanFile | Presumption],
     notes: tuple[Note, ...],
     digest: str,
     folder: TemporaryFolder,
 ) -> Source:
     dialect, layout, clean = parts
-    kept, dropped = _kept(layout, [index not in clean.blank for index in range(layout.width)])
+    is_proved = isinstance(clean, CleanFile)
+    blank = clean.blank if is_proved else ()
+    kept, dropped = _kept(layout, [index not in blank for index in range(layout.width)])
     backing = Backing(
         "csv",
         text_path,
@@ -198,7 +217,8 @@ def _fast(
         file_hash=digest,
         original_columns=tuple(layout.original[i] for i in kept),
         backing=backing,
-        rows_in_file=clean.n_rows,
+        rows_in_file=clean.n_rows if is_proved else 0,
+        presumption=None if is_proved else clean,
         notes=_without_dropped((*notes, *dropped), layout, kept),
         skipped=layout.skipped,
         folder=folder,

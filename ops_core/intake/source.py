@@ -20,7 +20,7 @@ import duckdb
 import pandas as pd
 
 from ops_core.intake.dialect import Dialect
-from ops_core.intake.fastpath import literal, read_arguments
+from ops_core.intake.fastpath import Presumption, literal, read_arguments
 from ops_core.intake.notes import Note, Reject
 from ops_core.intake.tokenize import Record, Syntax
 from ops_core.store.schema import quote
@@ -32,7 +32,8 @@ class SourceOptions:
 
     `header_rows`: 0 = there is none. `sheet`: name of a worksheet. `staging`: folder for temporary files (it must be
     one that the database may read). `mend`: also keep rows whose opening quote was never closed when every cell falls
-    into place (used to convert files); otherwise such rows are rejected.
+    into place (used to convert files); otherwise such rows are rejected. `presume`: a large file that looks clean may
+    be handed out before that is proved, see `Source.settle`.
     """
 
     encoding: str | None = None
@@ -43,6 +44,11 @@ class SourceOptions:
     sheet: str | None = None
     staging: Path | None = None
     mend: bool = False
+    presume: bool = False
+
+
+class PresumptionError(Exception):
+    """A file that looked clean is not: open it again without presuming anything."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,7 @@ class Source:
         skipped: tuple[Record, ...] = (),
         file_hash: str = "",
         folder: TemporaryFolder | None = None,
+        presumption: Presumption | None = None,
     ) -> None:
         self.name = name
         self.columns = columns
@@ -97,10 +104,50 @@ class Source:
         self.notes = notes
         self.rejects = rejects
         self.skipped = skipped
-        self.rows_in_file = rows_in_file
-        self.file_hash = file_hash
         self.backing = backing
+        self._rows_in_file = rows_in_file
+        self._file_hash = file_hash
         self._folder = folder
+        self._presumption = presumption
+
+    @property
+    def rows_in_file(self) -> int:
+        """Rows in the view and rejected rows. Raises `PresumptionError` as `settle` does."""
+        self.settle()
+        return self._rows_in_file
+
+    @property
+    def file_hash(self) -> str:
+        """SHA-256 of the file as it was given."""
+        if not self._file_hash and self._presumption is not None:
+            self._file_hash = self._presumption.seen().sha256
+        return self._file_hash
+
+    @property
+    def is_presumed(self) -> bool:
+        """Whether it is not proved yet that the file is clean: parsing it may fail."""
+        return self._presumption is not None
+
+    @property
+    def wanted_cell(self) -> str | None:
+        """The view's column whose filled cells decide, with the number of rows, about a presumed file; mostly none."""
+        if self._presumption is None or not self._presumption.needs_last_cells:
+            return None
+        return f"c{self.backing.positions.index(self.backing.width - 1)}"
+
+    def settle(self, counted: tuple[int, ...] | None = None) -> None:
+        """Prove that the file is clean, from its rows and filled wanted cells where somebody counted them already.
+
+        Raises:
+            PresumptionError: it is not.
+        """
+        if self._presumption is None:
+            return
+        found = counted or self._presumption.counted()
+        if not self._presumption.proves(found):
+            raise PresumptionError
+        self._rows_in_file, self._file_hash = found[0], self.file_hash
+        self._presumption = None
 
     @property
     def types(self) -> Mapping[str, str]:
@@ -140,6 +187,8 @@ class Source:
 
     def close(self) -> None:
         """Remove the temporary files; staged views stop working."""
+        if self._presumption is not None:
+            self._presumption.stop()
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None

@@ -48,8 +48,8 @@ def add_columns(cursor: duckdb.DuckDBPyConnection, scope: str, wanted: dict[str,
 
 def append_events(
     cursor: duckdb.DuckDBPyConnection, batch_id: int, columns: Sequence[Column] = (), event_ids: bool = True
-) -> None:
-    """Lay down the rows of `incoming_events` (temp table or view) as one sorted run of a batch.
+) -> int:
+    """Lay down the rows of `incoming_events` (temp table or view) as one sorted run of a batch; how many they are.
 
     It has `user_id, event, occurred_at, value, event_id` and one column `p…` per property; without `event_ids` no row
     has one. Where the temp tables `incoming_users` and `incoming_names` (written, name) say what the ids and names of
@@ -85,9 +85,10 @@ def append_events(
             ORDER BY 1, 2, 3, 4)
     """
     given = quoted_list(names if not event_ids else ["event_id", *names])
-    cursor.execute(statement.replace("{given}", given), {"batch_id": batch_id})
+    n = cursor.execute(statement.replace("{given}", given), {"batch_id": batch_id}).fetchone()[0]
     cursor.execute("DROP TABLE incoming_users")
     cursor.execute("DROP TABLE incoming_names")
+    return n
 
 
 def _map_incoming(cursor: duckdb.DuckDBPyConnection) -> None:
