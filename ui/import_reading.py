@@ -28,7 +28,10 @@ def options_of(upload: Upload) -> SourceOptions:
     """How the file is to be read: what a person chose, the evidence for the rest."""
     header = _chosen(upload, "header")
     line = int(_chosen(upload, "header_line") or 1) if header == "line" else None
+    sheets = st.session_state.get(_key(upload, "sheets"), [""])
     sheet, cells = _chosen(upload, "sheet"), str(_chosen(upload, "cells") or "").strip()
+    if sheet == sheets[0]:
+        sheet = None  # the one that is taken without being asked for
     return SourceOptions(
         encoding=_chosen(upload, "encoding") or None,
         delimiter=_chosen(upload, "delimiter") or None,

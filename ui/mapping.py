@@ -23,7 +23,7 @@ from ui.tables import Column, table
 from ui.text import plain, small
 from ui.uploads import Upload
 
-_SHOWN_ROWS = 6
+_SHOWN_ROWS, _SHOWN_COLUMNS = 6, 60
 _NONE = ""
 _FIXED = "="
 _TIME_ROLES = ("occurred_at", "signup_at")
@@ -147,13 +147,16 @@ def preview(look: Look, mapping: Mapping[str, str | None]) -> None:
     """The first rows as they stand in the file; headings tell what each column was taken for."""
     t = screen().t
     taken = {column: role for role, column in mapping.items() if column}
+    # What has a role is shown in any case, also in a table of a thousand columns.
+    shown_columns = [name for name in look.columns[:_SHOWN_COLUMNS] if name not in taken]
+    names = [name for name in look.columns if name in taken or name in set(shown_columns)]
     columns = [
-        Column(name, f"{name}  →  {t(f'import.role_{taken[name]}')}" if name in taken else name)
-        for name in look.columns
+        Column(name, f"{name}  →  {t(f'import.role_{taken[name]}')}" if name in taken else name) for name in names
     ]
     st.markdown(small(t("import.preview", shown=min(_SHOWN_ROWS, len(look.sample)), rows=t.number(look.n_rows))))
-    shown = look.sample.head(_SHOWN_ROWS)
-    table(shown.set_axis([column.name for column in columns], axis=1), columns, name="preview")
+    table(look.sample.head(_SHOWN_ROWS)[names], columns, name="preview")
+    if len(names) < len(look.columns):
+        st.markdown(small(t("import.more_columns", n=len(look.columns) - len(names))))
 
 
 def _as_said(memory: Memory) -> dict[str, str | None]:

@@ -20,6 +20,7 @@ import pandas as pd
 from ops_core.errors import IntakeError
 from ops_core.intake import accounts, batch, checks, columns, fields, proof
 from ops_core.intake.evidence import Choice
+from ops_core.intake.load import MAX_PROPERTIES
 from ops_core.intake.notes import Note
 from ops_core.intake.proof import Field, Typed
 from ops_core.intake.report import no_problems, told
@@ -83,7 +84,7 @@ def check(
     """Type every row as a load would, in scratch memory. `rules`: of the report and of the source.
 
     Raises:
-        IntakeError: `load_cancelled` once `cancelled()` says so.
+        IntakeError: more columns than a load takes; `load_cancelled` once `cancelled()` says so.
     """
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -117,6 +118,8 @@ def _checked(
     rules: tuple[TimeRules, TimeRules],
     date_order: str | None,
 ) -> Checkup:
+    if len(guess.properties) > MAX_PROPERTIES:
+        raise IntakeError("too_many_columns", columns=len(source.columns), limit=MAX_PROPERTIES)
     wanted = [*fields.role_fields(guess), *fields.property_fields(guess, sample)]
     typed = proof.lay_out(cursor, source, wanted, sample, date_order)
     notes = [*typed.notes, *checks.mark_future(cursor, typed, rules[1], None)]

@@ -23,6 +23,7 @@ LARGEST_RATIO = 100
 MOST_CELLS = 2_000_000
 _CHILD_MEMORY = 4_000_000_000
 _CHILD_SECONDS = 90
+_RANGE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7}):\$?([A-Z]{1,3})\$?(\d{1,7})")
 _CELL = re.compile(rb'<c\b[^>]*?\br="([A-Z]{1,3})(\d{1,7})"')
 _ERROR_CELL = re.compile(rb'<c\b(?=[^>]*\bt="e")[^>]*?\br="[A-Z]{1,3}(\d{1,7})"')
 _FORMULA_WITHOUT_VALUE = re.compile(rb"<f\b[^>]*?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>")
@@ -30,28 +31,38 @@ _FORMULA_WITHOUT_VALUE = re.compile(rb"<f\b[^>]*?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|
 
 @dataclass(frozen=True)
 class Sheet:
-    """One sheet as rows of text in a Parquet file (`line` = row in the sheet, `c0 …`)."""
+    """One sheet as rows of text in a Parquet file (`line` = row in the sheet, `c0 …`).
+
+    `cells`: first and last column (from 0) and row (from 1) of the range that is wanted.
+    """
 
     path: Path
     name: str
     notes: tuple[Note, ...]
+    cells: tuple[int, int, int, int] = (0, 10**9, 1, 10**9)
 
     def records(self) -> Iterator[Record]:
         """The rows, blank ones included."""
         for batch in pq.ParquetFile(self.path).iter_batches(20_000):
             columns = [column.to_pylist() for column in batch.columns]
-            for line, *cells in zip(*columns, strict=True):
+            first, last, top, bottom = self.cells
+            for line, *row in zip(*columns, strict=True):
+                if not top <= line <= bottom:
+                    continue
+                cells = row[first : last + 1]
                 filled = any(cells)
                 raw = "\t".join(cells) if filled else ""
                 yield Record(line, list(cells) if filled else None, raw, None if filled else "blank")
 
 
 def open_workbook(path: Path, staging: Path, sheet: str | None = None) -> Sheet:
-    """Read a sheet: the chosen one, else the first visible one with rows.
+    """Read a sheet: the chosen one, else the first visible one with rows. `sheet` may name a range of cells as a
+    workbook does: `Sales!B4:F200`, or `!B4:F200` in the sheet that is taken anyway.
 
     Raises:
         IntakeError: damaged, protected, too large when unpacked, no such sheet, or it took too long.
     """
+    sheet, cells = _range(sheet)
     notes = _check_archive(path) if zipfile.is_zipfile(path) else []
     target = staging / f"{len(list(staging.iterdir()))}-sheet.parquet"
     answer = _run_child(path, target, sheet)
@@ -67,7 +78,18 @@ def open_workbook(path: Path, staging: Path, sheet: str | None = None) -> Sheet:
         notes.append(info("sheet", sheet=answer["sheet"]))
     if answer["hidden"]:
         notes.append(warning("hidden_sheets", sheets=answer["hidden"]))
-    return Sheet(target, str(answer["sheet"]), tuple(notes))
+    return Sheet(target, str(answer["sheet"]), tuple(notes), cells or Sheet.cells)
+
+
+def _range(sheet: str | None) -> tuple[str | None, tuple[int, int, int, int] | None]:
+    """The name of a sheet and the range behind it."""
+    name, mark, text = (sheet or "").rpartition("!")
+    found = _RANGE.fullmatch(text.strip().upper()) if mark else None
+    if found is None:
+        return sheet, None
+    columns = sorted(_column_number(letters.encode()) - 1 for letters in (found[1], found[3]))
+    rows = sorted(int(number) for number in (found[2], found[4]))
+    return name or None, (columns[0], columns[1], rows[0], rows[1])
 
 
 def _run_child(path: Path, target: Path, sheet: str | None) -> dict[str, object]:
