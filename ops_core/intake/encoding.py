@@ -35,6 +35,29 @@ SINGLE_BYTE = ("cp1251", "cp1252", "mac_roman")
 _STRAY_PER_BYTES = 200
 _BINARY_SHARE = 0.1
 _CONVINCING = 0.45
+# These letters are about 80 % of Russian, Ukrainian and Bulgarian text, and 45 % of the alphabet.
+_USUAL_CYRILLIC, _USUAL_SHARE = frozenset("оеаинтсрвлкмдпу"), 0.7
+
+
+@dataclass(frozen=True)
+class _Level:
+    """The first bytes of a standard's everyday characters; how many of them, at what share, are worth which score."""
+
+    first: bytes
+    last: bytes
+    standard: str
+    share: float
+    fewest: int
+    score: float
+
+
+# Rare words hit no list, but nearly all characters of real text are of a standard's first level. Chinese text may look
+# Korean by that, so that Korean needs many characters.
+_LEVELS = {
+    "gb18030": _Level(b"\xb0", b"\xd7", "gb2312", 0.9, 1, 0.42),
+    "big5": _Level(b"\xa4", b"\xc6", "big5", 0.9, 1, 0.44),
+    "euc_kr": _Level(b"\xb0", b"\xc8", "euc_kr", 0.98, 20, 0.5),
+}
 
 
 @dataclass(frozen=True)
@@ -241,7 +264,12 @@ def _east_asian_score(sample: bytes, name: str) -> float:
     if not high:
         return 0.0
     frequent = _frequent(name)
-    return sum(char in frequent for char in high) / len(high)
+    share = sum(char in frequent for char in high) / len(high)
+    level = _LEVELS.get(name)
+    if level is None or len(high) < level.fewest:
+        return share
+    everyday = sum(level.first <= char.encode(level.standard, "replace")[:1] <= level.last for char in high)
+    return max(share, level.score) if everyday >= level.share * len(high) else share
 
 
 def _single_byte_score(sample: bytes, name: str) -> float:
@@ -249,11 +277,19 @@ def _single_byte_score(sample: bytes, name: str) -> float:
     if text is None:
         return 0.0
     if name == "cp1251":
-        high = [char for char in text if char > "\x7f"]
-        cyrillic = sum("А" <= char <= "я" or char in "ёЁ№" for char in high)
-        inner_capitals = sum(a.islower() and b.isupper() for a, b in itertools.pairwise(high))
-        return 0.9 * cyrillic / len(high) - 0.5 * inner_capitals / len(high) if high else 0.0
+        return _cyrillic_score([char for char in text if char > "\x7f"])
     return _latin_score(text)
+
+
+def _cyrillic_score(high: list[str]) -> float:
+    """Cyrillic letters, mostly the usual ones (bytes of another script hit all letters alike), few capitals inside."""
+    cyrillic = [char for char in high if "А" <= char <= "я" or char in "ёЁ№"]
+    if not cyrillic:
+        return 0.0
+    usual = sum(char.lower() in _USUAL_CYRILLIC for char in cyrillic) / len(cyrillic)
+    inner_capitals = sum(a.islower() and b.isupper() for a, b in itertools.pairwise(high))
+    share, spread = len(cyrillic) / len(high), min(1.0, usual / _USUAL_SHARE)
+    return 0.9 * share * spread - 0.5 * inner_capitals / len(high)
 
 
 def _latin_score(text: str) -> float:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import python_calamine as calamine
 
 _MIDNIGHT = dt.time()
+_TINY = 20  # a sheet with that many times fewer rows than another is taken for its cover or legend
 
 
 def text_of(value: object) -> str:
@@ -45,18 +46,25 @@ def main(workbook: str, target: str, sheet: str, memory: str, most_cells: str) -
     hidden = [item.name for item in listed if item.name not in visible]
     if sheet and sheet not in visible + hidden:
         return {"error": "unknown_sheet", "sheets": visible + hidden}
-    sizes, rows, chosen = {}, [], ""
+    sizes, wide = {}, {}
     for name in [sheet] if sheet else visible or hidden:
         found = book.get_sheet_by_name(name)
         if (found.height or 0) * (found.width or 0) > int(most_cells):
             return {"error": "workbook_too_large"}
-        grid = found.to_python(skip_empty_area=False)
-        sizes[name] = sum(any(cell not in ("", None) for cell in row) for row in grid)
-        if not chosen or sizes[name] > 0 == sizes[chosen]:
-            chosen, rows = name, grid
-    texts = [[text_of(cell) for cell in row] for row in rows]
+        filled = [sum(cell not in ("", None) for cell in row) for row in found.to_python(skip_empty_area=False)]
+        sizes[name], wide[name] = sum(map(bool, filled)), sum(cells > 1 for cells in filled)
+    chosen = _first_table(sizes, wide)
+    grid = book.get_sheet_by_name(chosen).to_python(skip_empty_area=False)
+    texts = [[text_of(cell) for cell in row] for row in grid]
     _write(texts, target)
     return {"sheet": chosen, "sizes": sizes, "hidden": hidden}
+
+
+def _first_table(sizes: dict[str, int], wide: dict[str, int]) -> str:
+    """The first sheet with rows of several cells, unless it is tiny beside another (a cover); else the first filled."""
+    largest = max(wide.values())
+    tables = [name for name, rows in wide.items() if rows and _TINY * rows >= largest]
+    return next(iter(tables or [name for name, rows in sizes.items() if rows] or sizes))
 
 
 def _write(texts: list[list[str]], target: str) -> None:

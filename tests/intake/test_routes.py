@@ -178,3 +178,20 @@ def test_temporary_files_are_removed(tmp_path: Path):
     assert list(staging.iterdir()) == []
     with pytest.raises(IntakeError, match="no file"):
         open_source(tmp_path / "absent.csv")
+
+
+def test_a_cover_sheet_is_not_the_table(tmp_path: Path):
+    with xlsxwriter.Workbook(tmp_path / "report.xlsx") as book:
+        for name, rows in (
+            ("封面", [["九月运营报表"], ["内部使用"]]),
+            ("说明", [["负责人", "王芳"], ["口径", "支付"]]),
+            ("events", [["user", "event", "time"], *([f"u{n}", "pay", "2026-09-01"] for n in range(60))]),
+            ("users", [["user", "city"], *([f"u{n}", "上海"] for n in range(90))]),
+        ):
+            sheet = book.add_worksheet(name)
+            for row, cells in enumerate(rows):
+                sheet.write_row(row, 0, cells)
+    with open_source(tmp_path / "report.xlsx") as source:
+        assert (source.columns, source.rows_in_file) == (("user", "event", "time"), 60)
+        said = next(note for note in source.notes if note.code == "several_sheets")
+        assert said.values["others"] == ["封面", "说明", "users"]

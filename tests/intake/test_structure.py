@@ -127,6 +127,23 @@ def test_profile_tells_rows_from_headings():
     assert table.is_foreign(["id", "day", "name"])
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("日期,组别,曝光,点击,报名人数\n" + "2026-01-01,对照组,1,2,3\n2026-01-02,实验组,1,2,3\n" * 30, "gb18030"),
+        ("序号,昵称\n1,小鹿\n2,阿萨\n3,豆豆\n", "gb18030"),
+        ("門市,暱稱\n1,阿鹿\n2,豆豆\n", "big5"),
+        ("회원,매체\n" + "1,틱톡\n2,쇼핑몰\n3,브랜드\n" * 4, "euc_kr"),
+        ("会員番号,チャネル\n1,ウェブ\n2,アプリ\n", "shift_jis"),
+        ("ФИО;СУММА\nИВАНОВ;10\nЩУКИН;20\n", "cp1251"),
+        ("Дата,Цена\n1,жёлтый\n2,хороший\n", "cp1251"),
+        ("nom,prénom\nJosé,Élodie\nFrançois,Noël\n", "cp1252"),
+    ],
+)
+def test_short_tables_of_rare_words_keep_their_writing(text: str, encoding: str):
+    assert detect(text.encode(encoding)).name == encoding
+
+
 def test_stray_bytes_are_no_new_encoding():
     text = ("id,名称\n" + "".join(f"{n},苹果\n" for n in range(200))).encode()
     assert detect(text).evidence == "strict"
