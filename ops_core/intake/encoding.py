@@ -56,7 +56,7 @@ class _Level:
 _LEVELS = {
     "gb18030": _Level(b"\xb0", b"\xd7", "gb2312", 0.9, 1, 0.42),
     "big5": _Level(b"\xa4", b"\xc6", "big5", 0.9, 1, 0.44),
-    "euc_kr": _Level(b"\xb0", b"\xc8", "euc_kr", 0.98, 20, 0.5),
+    "euc_kr": _Level(b"\xb0", b"\xc8", "euc_kr", 0.98, 20, 0.55),
 }
 
 
