@@ -124,6 +124,13 @@ def period_before(view: View, query: RetentionQuery) -> Period | None:
     return Period.of_days(start, end) if start < end else None
 
 
+def long_enough(view: View, period: Period, silence_days: int) -> Period:
+    """A period stretched back, as far as the data reaches, so that silences of that length can be seen in it."""
+    first_day, end_day = period.days(view.workspace.rules)
+    data_from = view.workspace.data_period().days(view.workspace.rules)[0]
+    return Period.of_days(min(first_day, max(end_day - 4 * silence_days, data_from)), end_day)
+
+
 def heat_map(result: RetentionResult, asked_for: Asked, view: View) -> None:
     """The cohorts. The head stays in view on a phone while the wide map scrolls below it."""
     t, period = view.t, asked_for.query.period

@@ -28,7 +28,7 @@ from ui import retention_columns as columns
 from ui.choices import pick
 from ui.current import View
 from ui.layout import controls, note, panel, panel_head, panels
-from ui.retention_controls import Asked, period_before
+from ui.retention_controls import Asked, long_enough, period_before
 from ui.session import cached, remembered
 from ui.tables import table
 from ui.text import mark, plain, small, spaced
@@ -179,7 +179,7 @@ def _frequency(shown: Shown) -> None:
     found = cached(streaks.analyze, view.workspace, asked)
     often = cached(
         stickiness.analyze, view.workspace,
-        stickiness.StickinessQuery(query.period, grain, query.return_event, query.segment),
+        stickiness.StickinessQuery(query.period, grain, query.return_event, query.segment, query.return_filters),
     )  # fmt: skip
     legend = (mark(view.palette.accent, t("streaks.longest")), mark(view.palette.comp, t("streaks.current")))
     span = t.date_range(query.period.first_date, query.period.last_date)
@@ -224,16 +224,19 @@ def _survival(shown: Shown) -> None:
     with controls():
         way = pick("retention_survival", options, label=t("retention.survival_groups"))
         silence = int(pick("retention_silence", lengths, label=t("retention.survival_days"), default="28"))
+    period = long_enough(view, query.period, silence)
     result = cached(
         survival.analyze, view.workspace,
         survival.SurvivalQuery(
-            query.period, silence, query.return_event, query.breakdown if way == "by" else None,
+            period, silence, query.return_event, query.breakdown if way == "by" else None,
             segment=query.segment, segments=tuple(saved) if way == "segments" else (),
         ),
     )  # fmt: skip
     frame = result.groups.assign(group=[group_name(name, t) for name in result.groups["group"]])
     panel(
-        plain(survival_charts.title(result, t)), survival_charts.subtitle(result, t),
+        plain(survival_charts.title(result, t)),
+        t("retention.survival_subtitle", text=survival_charts.subtitle(result, t),
+          span=t.date_range(period.first_date, period.last_date)),
         survival_charts.draw(result, t, view.palette), frame, name="retention_survival",
         columns=columns.survival_columns(t),
     )  # fmt: skip

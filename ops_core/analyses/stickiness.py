@@ -15,6 +15,7 @@ import pandas as pd
 from ops_core.analyses.lifecycle import bucket_range, names
 from ops_core.engine import activity
 from ops_core.errors import QueryError
+from ops_core.model.filters import Filter
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
 from ops_core.model.time import GRAINS
@@ -23,7 +24,8 @@ from ops_core.workspace import Workspace, one_state
 
 @dataclass(frozen=True)
 class StickinessQuery:
-    """Which buckets (all that the period touches), and what counts as active (`event`: name, names, `None` = any).
+    """Which buckets (all that the period touches), and what counts as active (`event`: name, names, `None` = any; with
+    `filters` only events that pass them).
 
     Raises:
         QueryError: an unknown grain.
@@ -33,8 +35,10 @@ class StickinessQuery:
     grain: str
     event: str | tuple[str, ...] | None = None
     segment: Segment | None = None
+    filters: tuple[Filter, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "filters", tuple(self.filters))
         if self.grain not in GRAINS[1:]:
             raise QueryError("unknown_grain", value=self.grain, allowed=list(GRAINS[1:]))
 
@@ -68,7 +72,7 @@ def analyze(workspace: Workspace, query: StickinessQuery) -> StickinessResult:
     first, end = bucket_range(workspace, query.period, query.grain)
     ends = activity.bucket_end_us(workspace.rules, np.arange(first, end), query.grain)
     complete_end = first + int(np.sum(ends <= workspace.as_of_us))
-    spec = activity.ActivitySpec(names(query.event), segment=query.segment)
+    spec = activity.ActivitySpec(names(query.event), query.filters, query.segment)
     pairs = activity.user_buckets(workspace.store, spec, query.grain)
     users = activity.days_active(pairs, first, complete_end)
     n_buckets = complete_end - first

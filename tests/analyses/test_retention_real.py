@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ops_core import Filter, Period, Workspace
-from ops_core.analyses import lifecycle, retention
+from ops_core.analyses import lifecycle, retention, retention_value
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,10 @@ def test_online_retail_marks_december_2011_as_not_over(retail: Workspace):
     numbers = cohort(retail, "2010-12-01")
     assert pd.isna(numbers[-1])
     assert not any(pd.isna(number) for number in numbers[:-1])
+    query = retention.RetentionQuery(Period("2010-12-01", "2011-12-10"), "month", 12)
+    rows = retention.analyze(retail, query).cohorts.set_index("cohort")
+    assert rows.index[rows["is_partial"]].astype(str).tolist() == ["2011-12-01"]
+    assert rows.index[rows["is_left_censored"]].astype(str).tolist() == ["2010-12-01"]
     flow = lifecycle.analyze(retail, lifecycle.LifecycleQuery(Period("2010-12-01", "2011-12-10"), "month")).flow
     assert flow["partial"].tolist() == [False] * 12 + [True]
     assert flow["new"].iloc[0] == 948
@@ -55,6 +59,25 @@ def test_online_retail_without_cancellations(shared_data: Path):
         bought = (Filter("value", "gt", 0),)
         same = cohort(workspace, "2010-12-01", cohort_filters=bought, return_filters=bought)
         assert same[:3] == [885, 324, 286]
+
+
+def test_online_retail_revenue_per_cohort_user_is_the_sum_of_its_lines(retail: Workspace, shared_data: Path):
+    frame = pd.read_parquet(shared_data / "online_retail.parquet")
+    named = {column.lower().replace(" ", "").replace("_", ""): column for column in frame.columns}
+    price, at = named.get("price", named.get("unitprice")), pd.to_datetime(frame[named["invoicedate"]])
+    lines = pd.DataFrame(
+        {"user": frame[named["customerid"]], "month": at.dt.to_period("M"),
+         "value": frame[named["quantity"]] * frame[price]}
+    ).dropna(subset=["user"])  # fmt: skip
+    first = lines.groupby("user")["month"].transform("min")
+    age = (lines["month"].dt.year - first.dt.year) * 12 + lines["month"].dt.month - first.dt.month
+    expected = lines[first == "2010-12"].groupby(age[first == "2010-12"])["value"].sum()
+    result = retention_value.analyze(retail, retention.RetentionQuery(Period("2010-12-01", "2011-12-10"), "month", 12))
+    cells = result.cells[result.cells["cohort"] == "2010-12-01"].set_index("offset")
+    assert cells.loc[:11, "value"].tolist() == pytest.approx(expected.loc[:11].tolist(), rel=1e-9)
+    assert cells.loc[11, "cumulative_per_user"] == pytest.approx(expected.loc[:11].sum() / 948, rel=1e-9)
+    assert pd.isna(cells.loc[12, "value"])  # December 2011 is not over
+    assert result.n_negative > 0  # cancellations
 
 
 def test_cdnow_master(shared_data: Path):

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops_core import Filter, Period
-from ops_core.analyses import lifecycle, resurrection, streaks
+from ops_core.analyses import lifecycle, resurrection, stickiness, streaks
+from ops_core.analyses.stickiness import StickinessQuery
 from ops_core.errors import QueryError
 from tests.oracles.random_events import random_events
 from tests.oracles.retention import bucket_start
@@ -59,6 +60,15 @@ def test_weeks_follow_the_workspace_and_filters_choose():
     for bad in (streaks.StreakQuery, resurrection.ResurrectionQuery):
         with pytest.raises(QueryError, match="day, week, month, quarter"):
             bad(PERIOD, "hour")
+
+
+def test_the_frequency_histogram_counts_only_events_that_pass():
+    rows = [("ann", "buy", "2026-03-02", 5), ("ann", "buy", "2026-03-03", 0), ("bob", "buy", "2026-03-02", 0)]
+    with workspace_of(rows, as_of="2026-03-05") as workspace:
+        paid = StickinessQuery(Period("2026-03-02", "2026-03-04"), "day", filters=(Filter("value", "gt", 0),))
+        everything = StickinessQuery(Period("2026-03-02", "2026-03-04"), "day")
+        assert stickiness.analyze(workspace, paid).counts["users"].tolist() == [1, 0]
+        assert stickiness.analyze(workspace, everything).counts["users"].tolist() == [1, 1]
 
 
 def test_silences_by_hand():
