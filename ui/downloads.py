@@ -1,15 +1,17 @@
-"""Tables as files, built when asked for. Texts that a spreadsheet would run as a formula are made harmless."""
+"""Tables and pictures as files, made when asked for. Texts that a spreadsheet would run as a formula are quoted."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 import streamlit as st
 
 from ops_core.locale import Translator
 
+_PICTURES = ("png", "svg")
+_PICTURE_STATE = "picture"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -35,6 +37,42 @@ def buttons(frame: Callable[[], pd.DataFrame], name: str, t: Translator) -> None
             on_click="ignore",
             icon=":material/download:",
         )
+
+
+def picture_choice(name: str, t: Translator) -> None:
+    """Ask whether the camera at the charts takes PNG or SVG; one choice for all charts. `name`: unique in the app."""
+    key = f"{name}.picture"
+    st.session_state[key] = _picture()
+    st.segmented_control(
+        t("shell.picture"), _PICTURES, format_func=str.upper, required=True, key=key, help=t("shell.picture_hint"),
+        on_change=_take_picture, args=(key,),
+    )  # fmt: skip
+
+
+def with_picture(config: Mapping[str, object], name: str, t: Translator) -> dict[str, object]:
+    """A chart's settings with its camera button: the browser itself makes the picture, twice as sharp as the screen."""
+    told = t("shell.picture_save", format=_picture().upper())
+    words = {
+        "Download plot as a PNG": told, "Download plot": told,
+        "Preparing image - this may take a few seconds": t("shell.picture_taking"),
+        "Image download succeeded": t("shell.picture_taken"),
+        "Sorry, there was a problem downloading your image!": t("shell.picture_failed"),
+    }  # fmt: skip
+    return {
+        **config,
+        "toImageButtonOptions": {"format": _picture(), "filename": name, "scale": 2},
+        "locale": t.language,
+        "locales": {t.language: {"dictionary": words}},
+    }
+
+
+def _picture() -> str:
+    return st.session_state.get(_PICTURE_STATE, _PICTURES[0])
+
+
+def _take_picture(key: str) -> None:
+    if st.session_state[key] in _PICTURES:
+        st.session_state[_PICTURE_STATE] = st.session_state[key]
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:

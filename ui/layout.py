@@ -84,7 +84,7 @@ def panel(
     config: dict[str, object] = CONFIG,
     on_select: Callable[[], None] | None = None,
 ) -> None:
-    """A chart with its title, subtitle and actions (its table, CSV, Excel).
+    """A chart with its title, subtitle and actions (its table, CSV, Excel, PNG or SVG).
 
     Args:
         title: the finding in words where a rule supports one, else the question.
@@ -109,6 +109,7 @@ def chart(
 ) -> None:
     """A chart without a head; `spoken` is read aloud in its place. The first one of a page is its main chart."""
     select = {"on_select": on_select, "selection_mode": "points"} if on_select else {}
+    config = downloads.with_picture(config, name, screen().t)
     st.plotly_chart(figure, theme=None, config=config, key=name, alt=spoken, **select)
     if first_chart():
         sending.main_chart()
@@ -133,6 +134,7 @@ def _actions(title: str, frame: pd.DataFrame, name: str, columns: Sequence[Colum
         if st.button(t("shell.show_table"), icon=":material/table:", key=f"{name}.table"):
             _table_dialog(title, frame, name, columns)
         downloads.buttons(lambda: _labelled(frame, columns), name, t)
+        downloads.picture_choice(name, t)
 
 
 def _table_dialog(title: str, frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> None:

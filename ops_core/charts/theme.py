@@ -25,7 +25,7 @@ FONT_SIZE = 12
 MARKERS = ("circle", "square", "diamond", "triangle-up", "x")  # one shape per series, in the order of the colours
 MINI, SMALL, MAIN = 52, 260, 360  # usual heights in pixels
 
-CONFIG = {"displayModeBar": False, "displaylogo": False, "modeBarButtonsToRemove": ["sendChartToCloud"]}
+CONFIG = {"displaylogo": False, "modeBarButtons": [["toImage"]]}  # one button, shown while the mouse is over the chart
 STATIC_CONFIG = {"staticPlot": True, "displayModeBar": False, "displaylogo": False}
 
 
@@ -60,7 +60,7 @@ def _layout(palette: Palette) -> dict[str, object]:
     }  # fmt: skip
     return {
         "autosize": True,
-        "paper_bgcolor": "rgba(0,0,0,0)",
+        "paper_bgcolor": palette.bg,  # a picture of the chart is to be read on any ground
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": FONT_SIZE, "color": palette.ink2},
         "minreducedwidth": 24,
@@ -72,6 +72,7 @@ def _layout(palette: Palette) -> dict[str, object]:
             "bgcolor": palette.surface, "bordercolor": palette.axis, "align": "left",
             "font": {"family": FONT, "size": FONT_SIZE, "color": palette.ink},
         },
+        "modebar": {"bgcolor": palette.bg, "color": palette.ink2, "activecolor": palette.accent},
         "colorway": list(palette.categorical),
         "xaxis": axis | {"showline": True, "tickfont": dict(axis["tickfont"])},
         "yaxis": axis | {"showline": False, "showgrid": True, "gridcolor": palette.grid, "gridwidth": 1, "nticks": 5},
