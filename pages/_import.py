@@ -6,7 +6,7 @@ import streamlit as st
 
 import ui
 from ops_core.errors import OpsError
-from ui import import_files, import_one, loading, uploads
+from ui import import_files, import_one, loading, upload_diff, uploads
 
 
 def render() -> None:
@@ -33,6 +33,7 @@ def _one(upload: uploads.Upload) -> None:
     t = ui.screen().t
     import_one.head(upload)
     ready = import_one.prepare(upload)
+    ready = ready and upload_diff.how_to_load(ready)
     if ready is None:
         return
     label = t("import.load_n", rows=t.number(ready.look.n_rows))

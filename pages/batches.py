@@ -13,12 +13,14 @@ def render() -> None:
     t = screen.t
     ui.page_head(t("batches.name"), t("batches.question"))
     batch_list.last_undone()
-    frame = ui.remembered(Workspace.batches, screen.workspace)
-    if frame.empty:
+    everything = ui.remembered(lambda workspace: workspace.batches(undone=True), screen.workspace)
+    if everything.empty:
         batch_list.nothing_yet()
         return
-    batch_list.history(frame)
-    batch_list.details(frame)
+    batch_list.history(everything)
+    live = ui.remembered(Workspace.batches, screen.workspace)
+    if not live.empty:
+        batch_list.details(live)
     ui.definition(t("batches.definition"))
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from ops_core.errors import OpsError
 from ops_core.locale import Translator
-from ui import links, session
+from ui import links, rescue, session
 from ui.text import plain
 
 LOG = logging.getLogger("opsdeck")
@@ -39,3 +39,5 @@ def _refused(error: OpsError, t: Translator) -> None:
         with st.container(horizontal=True, gap="xsmall"):
             for name in session.workspace_names(t.language):
                 links.link(links.first(), plain(name), icon=":material/arrow_forward:", workspace=name)
+    if error.code == "workspace_damaged":
+        rescue.offer(str(error.values["path"]), t)

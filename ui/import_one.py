@@ -32,6 +32,7 @@ class Ready:
     look: Look
     target: Target
     options: LoadOptions
+    checkup: Checkup | None = None
 
 
 def head(upload: Upload) -> None:
@@ -101,7 +102,7 @@ def _as_rows(upload: Upload, look: Look, memory: Memory | None, target: Target |
         source=import_reading.options_of(upload),
         name=upload.name,
     )
-    return Ready(upload, look, target, options) if ready else None
+    return Ready(upload, look, target, options, found) if ready else None
 
 
 def _account(upload: Upload, look: Look, found: Checkup | IntakeError) -> bool:

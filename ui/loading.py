@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -13,7 +14,7 @@ from ops_core.intake.folder import Outcome
 from ops_core.intake.load import Watch
 from ops_core.intake.report import IntakeReport
 from ops_core.workspace import Workspace
-from ui import address, import_memory, layout, links, session, uploads
+from ui import address, import_memory, layout, links, session, upload_diff, uploads
 from ui.current import screen
 from ui.import_one import Ready, quarantine_columns
 from ui.import_work import Progress, waited_for
@@ -140,6 +141,8 @@ def _account(name: str, report: IntakeReport) -> None:
     layout.answer(plain(intake_chart.headline(report, t)), sentence)
     _ways_on(name)
     _details(report)
+    if report.batch_id is not None and Path(screen().workspace.path).stem == name:
+        upload_diff.show(screen().workspace, report.batch_id, "import")
 
 
 def _ways_on(name: str) -> None:

@@ -13,7 +13,7 @@ from ops_core.errors import StoreError, nearest
 from ops_core.locale import LANGUAGES, Translator, translator
 from ops_core.model.segment import Segment
 from ops_core.workspace import Workspace
-from ui import address, links, periods, session
+from ui import address, links, periods, rescue, session
 from ui.current import Screen, View
 from ui.text import chip, plain, small
 
@@ -57,6 +57,7 @@ def bar(t: Translator) -> Screen:
         with row:
             st.space("stretch")
             _language_control()
+    rescue.told(t)
     _health(workspace, t)
     return shown
 

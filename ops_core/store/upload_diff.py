@@ -81,7 +81,8 @@ def compare(store: Store, batch_id: int) -> UploadDiff:
         upload, previous = read_upload(cursor, batch_id), None
         series = _series(upload)
         known = replacing.earlier(cursor, series, batch_id)
-        volumes = _volumes(cursor, store.rules, upload, [number for number, live in known if live])
+        live = [number for number, is_live in replacing.earlier(cursor, series) if is_live]
+        volumes = _volumes(cursor, store.rules, upload, live)
         before = [number for number, _ in known if _about_the_same(cursor, upload, number)]
         if not before:
             return UploadDiff(upload, None, volumes=volumes)
@@ -275,7 +276,7 @@ def _span(cursor: duckdb.DuckDBPyConnection, kind: str) -> tuple[dt.datetime, dt
     return first or _EVER[0], last or _EVER[1]
 
 
-def _volumes(cursor: duckdb.DuckDBPyConnection, rules: TimeRules, upload: Upload, earlier: list[int]) -> pd.DataFrame:
+def _volumes(cursor: duckdb.DuckDBPyConnection, rules: TimeRules, upload: Upload, live: list[int]) -> pd.DataFrame:
     """Rows per complete local day of the upload beside the usual for that weekday."""
     columns = ["day", "n_rows", "usual", "n_weeks", "share", "is_odd"]
     if upload.kind not in _AT or upload.first_at is None or upload.as_of is None:
@@ -292,7 +293,7 @@ def _volumes(cursor: duckdb.DuckDBPyConnection, rules: TimeRules, upload: Upload
             AND occurred_at < make_timestamp($stop)
         GROUP BY 1
     """
-    given = {"batches": [*earlier, upload.batch_id], "since": since_us, "stop": stop_us}
+    given = {"batches": live, "since": since_us, "stop": stop_us}
     counted = dict(cursor.execute(query.replace("{day}", day), given).fetchall())
     if not counted:
         return pd.DataFrame(columns=columns)
