@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from ops_core.analyses.lifecycle import LifecycleResult
 from ops_core.analyses.stages import NOT_YET, STAGES, StagesResult
+from ops_core.charts.lines import BELOW
 from ops_core.charts.theme import (
     LIGHT,
     Palette,
@@ -22,6 +23,7 @@ from ops_core.locale import Translator
 PARTS = ("returning", "resurrected", "new")  # bottom to top; newly dormant goes below zero
 _LOST = "newly_dormant"
 _MARGIN = 150
+_TICK_WIDTH = 38  # pixels of a label of users, like −1.5k
 
 
 def colors(palette: Palette) -> dict[str, str]:
@@ -36,7 +38,7 @@ def colors(palette: Palette) -> dict[str, str]:
 
 def draw_flow(result: LifecycleResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
     """Active users by where they come from, above zero; users newly dormant below. A running bucket is hatched."""
-    fig = figure(palette, height=320, hover="x")
+    fig = figure(palette, height=320, hover="x", right=14)
     fig.update_layout(barmode="relative", bargap=0.25, barcornerradius=1)
     flow = result.flow
     labels = [bucket_text(result, bucket, t) for bucket in flow["bucket"]]
@@ -60,6 +62,7 @@ def draw_flow(result: LifecycleResult, t: Translator, palette: Palette = LIGHT) 
         showline=False, tickvals=_spread(labels), type="category", categoryorder="array", categoryarray=labels
     )
     fig.update_yaxes(tickformat="~s", nticks=6)
+    fig.with_room(left=_TICK_WIDTH, bottom=BELOW)
     if flow["partial"].any():
         fig.add_annotation(
             x=labels[-1], y=1, yref="paper", yanchor="bottom", xanchor="right", xshift=12, showarrow=False,

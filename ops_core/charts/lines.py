@@ -15,6 +15,9 @@ _LONGEST = 14  # characters of a name at a line's end
 _LINE_PIXELS = 15
 _AROUND_PIXELS = 45  # of a figure above and below the plot
 _COLORS = 5
+_NARROW, _WIDE = 7, 12  # pixels of a digit or Latin letter, and of a Chinese character
+_BESIDE = 9  # pixels between a label and the plot
+BELOW = 24  # pixels for one line of labels below the plot
 
 
 def value_ticks(
@@ -28,7 +31,16 @@ def value_ticks(
     step *= next(factor for factor in (1, 2, 2.5, 5, 10) if (high - low) / (step * factor) <= 4.5)
     ticks = [step * place for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
     settings = {"range": [low, high], "tickvals": ticks, "ticktext": [write(tick) for tick in ticks]}
-    (fig.update_yaxes if axis == "y" else fig.update_xaxes)(**settings)
+    if axis == "y":
+        fig.update_yaxes(**settings)
+        fig.with_room(left=_BESIDE + max((label_width(text) for text in settings["ticktext"]), default=0))
+    else:
+        fig.update_xaxes(**settings)
+
+
+def label_width(text: str) -> int:
+    """About how many pixels a label needs."""
+    return sum(_WIDE if ord(letter) > 0x2E7F else _NARROW for letter in text)
 
 
 def money_tick(t: Translator) -> Callable[[float], str]:

@@ -64,6 +64,18 @@ class Sheet(go.Figure):
         self._layout.update(settings)
         return self
 
+    def with_room(self, *, left: int | None = None, bottom: int | None = None) -> Sheet:
+        """Fix the room, in pixels, of the labels left of the plot or below it.
+
+        Where plotly finds it out itself, the browser draws everything once more with the margins it has found.
+        """
+        for axis, side, room in (("yaxis", "l", left), ("xaxis", "b", bottom)):
+            if room is not None:
+                margin = self._layout.get("margin", {})
+                self._layout["margin"] = {**margin, side: max(room, margin.get(side, 0))}
+                self._merge(axis, {"automargin": False})
+        return self
+
     def to_dict(self) -> dict[str, object]:
         """The figure as plain dictionaries and lists, a copy."""
         return {"data": _copied(self._data), "layout": _copied(self._layout)}

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from ops_core.analyses.outlook import Outlook
 from ops_core.analyses.trends import MISSING, OTHER, TrendsResult
 from ops_core.charts.annotations import Marked, draw_marks, escaped, marked_buckets, words
-from ops_core.charts.lines import end_names, money_tick, value_ticks
+from ops_core.charts.lines import BELOW, end_names, money_tick, value_ticks
 from ops_core.charts.theme import (
     LIGHT,
     MARKERS,
@@ -294,6 +294,7 @@ def _ticks(fig: go.Figure, buckets: pd.Series, text: object) -> None:
     step = max(1, -(-len(buckets) // _TICKS))
     chosen = list(buckets)[::-1][::step][::-1]
     fig.update_xaxes(tickvals=chosen, ticktext=[text(bucket) for bucket in chosen])
+    fig.with_room(bottom=BELOW)
 
 
 def _change_text(result: TrendsResult, row: pd.Series, t: Translator) -> str:
