@@ -67,7 +67,9 @@ def recall(name: str, default: T, read: Callable[[Sequence[str]], T | None]) -> 
 def keep(name: str, value: T, default: T, write: Callable[[T], Sequence[str]]) -> T:
     """Write a widget's value into the address (nothing for the default). Call after the widget; returns the value."""
     memory = _memory()
-    wanted = () if value == default else tuple(write(value))
+    wanted = tuple(write(value))
+    if value == default and wanted != memory.seen[name]:  # said in so many words by a link, it may stay: each change
+        wanted = ()  # of the address is a step that Back has to take
     memory.values[name] = value
     if name not in SHARED:
         memory.asked.setdefault(memory.page, {})[name] = wanted
