@@ -51,13 +51,16 @@ def _open(view: View, saved: list[SavedFunnel], basis: str) -> None:
             t("funnel.saved_version"), versions, key=f"funnel_saved_version.{name}",
             format_func=lambda one: t("funnel.version_n", n=one.version, time=_moment(view, one)),
         )  # fmt: skip
-    gone = funnel_saved.missing(view.workspace, chosen.query(view.period))
+    asked = chosen.query(view.period)
+    gone = remembered(
+        lambda workspace: funnel_saved.missing(workspace, asked), view.workspace, detail=f"{name} {chosen.version}"
+    )
     if gone is not None:
         st.warning(plain(gone.sentence(t)), icon=":material/warning:")
     with st.container(horizontal=True, gap="xsmall"):
         if st.button(t("funnel.saved_open"), key="funnel_saved_open", icon=":material/folder_open:"):
             st.session_state[_OPENED] = name
-            funnel_address.show(chosen.query(view.period))
+            funnel_address.show(asked)
         if st.button(t("funnel.saved_delete"), key="funnel_saved_delete", icon=":material/delete:"):
             _delete(view, name, len(versions))
 

@@ -109,8 +109,8 @@ class FunnelQuery:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", as_steps(self.steps))
-        object.__setattr__(self, "exclusions", tuple(self.exclusions))
-        object.__setattr__(self, "filters", tuple(self.filters))
+        object.__setattr__(self, "exclusions", _several(self.exclusions, Exclusion))
+        object.__setattr__(self, "filters", _several(self.filters, Filter))
         check_steps(self.steps, self.order)
         window_us(self.window_seconds)
         check_exclusions(self.exclusions, len(self.steps), self.order, self.on_exclusion)
@@ -276,6 +276,11 @@ def analyze(workspace: Workspace, query: FunnelQuery) -> FunnelResult:
     found = engine.answer(workspace.store, spec)
     groups = tables.groups_of(workspace.store, query, spec, found.counted)
     return FunnelResult(query, found.counted, groups, found.immature, found.n_dropped, workspace)
+
+
+def _several(given: object, kind: type) -> tuple:
+    """One or several of a kind as a tuple."""
+    return (given,) if isinstance(given, kind) else tuple(given)
 
 
 def _trend(workspace: Workspace, query: FunnelQuery, grain: str, from_step: int, to_step: int | None) -> pd.DataFrame:
