@@ -101,7 +101,7 @@ def _checked(upload: Upload, look: Look, target: Target) -> Checkup | OpsError |
         return None
     zone = target.time_zone or "UTC"
     rules = TimeRules(zone), TimeRules(ready.options.source_time_zone or zone)
-    return check(upload, look, guess, rules, import_reading.date_order(upload) or ready.options.date_order)
+    return check(upload, look, guess, rules, (ready.options.date_order, ready.options.decimal))
 
 
 def _is_clear(found: Checkup | OpsError | None) -> bool:
@@ -150,11 +150,13 @@ def _ready(upload: Upload, look: Look, target: Target) -> Ready | None:
     if not isinstance(guess, Guess):
         return None
     memory = import_memory.remembered(upload, look)
+    told = import_reading.told(upload, memory.told if memory else (None, None))
     options = LoadOptions(
         kind=guess.kind,
         mapping=guess.mapping,
         source_time_zone=(memory and memory.zone) or st.context.timezone or None,
-        date_order=import_reading.date_order(upload) or (memory.date_order if memory else None),
+        date_order=told[0],
+        decimal=told[1],
         source=import_reading.options_of(upload),
         name=upload.name,
     )

@@ -10,7 +10,7 @@ import streamlit as st
 
 from ops_core.errors import OpsError
 from ops_core.intake import checkup, roles
-from ops_core.intake.checkup import Checkup
+from ops_core.intake.checkup import Checkup, Told
 from ops_core.intake.notes import Note
 from ops_core.intake.roles import Guess
 from ops_core.intake.source import Source, SourceOptions, open_source
@@ -93,16 +93,16 @@ def known_checkup(upload: Upload, question: tuple[object, ...]) -> Checkup | Ops
 
 
 def check(
-    upload: Upload, look: Look, guess: Guess, rules: tuple[TimeRules, TimeRules], date_order: str | None
+    upload: Upload, look: Look, guess: Guess, rules: tuple[TimeRules, TimeRules], told: Told
 ) -> Checkup | OpsError:
     """What a load would do; kept until another question is asked. A person may cancel: the file is then forgotten."""
-    question = question_of(look, guess, rules, date_order)
+    question = question_of(look, guess, rules, told)
     known = known_checkup(upload, question)
     if known is None:
         key = f"checkup.{upload.mark}"
         try:
             known = waited_for(
-                lambda progress: checkup.check(look.source, look.sample, guess, rules, date_order, progress.is_stopped),
+                lambda progress: checkup.check(look.source, look.sample, guess, rules, told, progress.is_stopped),
                 lambda _: screen().t("import.checking"),
                 lambda: uploads.forget(upload.mark),
                 key,
@@ -113,12 +113,10 @@ def check(
     return known
 
 
-def question_of(
-    look: Look, guess: Guess, rules: tuple[TimeRules, TimeRules], date_order: str | None
-) -> tuple[object, ...]:
+def question_of(look: Look, guess: Guess, rules: tuple[TimeRules, TimeRules], told: Told) -> tuple[object, ...]:
     """What a checkup is kept under."""
     mapping = tuple(sorted(guess.mapping.items()))
-    return id(look), guess.kind, mapping, rules[0].zone, rules[1].zone, date_order
+    return id(look), guess.kind, mapping, rules[0].zone, rules[1].zone, told
 
 
 def _opened(upload: Upload, options: SourceOptions, progress: Progress) -> Look:

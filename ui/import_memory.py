@@ -10,6 +10,7 @@ import streamlit as st
 
 from ops_core.errors import StoreError
 from ops_core.intake import batch
+from ops_core.intake.checkup import Told
 from ops_core.store import saved
 from ops_core.workspace import Workspace
 from ui import session
@@ -30,7 +31,7 @@ class Memory:
     kind: str
     mapping: dict[str, str]
     zone: str | None
-    date_order: str | None
+    told: Told
 
 
 def remembered(upload: Upload, look: Look) -> Memory | None:
@@ -43,9 +44,9 @@ def remembered(upload: Upload, look: Look) -> Memory | None:
     return known[1]
 
 
-def keep(workspace: Workspace, columns: tuple[str, ...], zone: str | None, date_order: str | None) -> None:
+def keep(workspace: Workspace, columns: tuple[str, ...], zone: str | None, told: Told) -> None:
     """Keep what was said about a file beyond its mapping, which its batch remembers."""
-    saved.save(workspace.store, _RECORD, _signature(columns), {"zone": zone, "date_order": date_order})
+    saved.save(workspace.store, _RECORD, _signature(columns), {"zone": zone, "date_order": told[0], "decimal": told[1]})
 
 
 def _search(columns: tuple[str, ...]) -> Memory | None:
@@ -59,7 +60,7 @@ def _search(columns: tuple[str, ...]) -> Memory | None:
         template = batch.remembered(workspace.store, columns)
         if template is not None:
             said = saved.load_all(workspace.store, _RECORD).get(_signature(columns), {})
-            return Memory(name, *template, said.get("zone"), said.get("date_order"))
+            return Memory(name, *template, said.get("zone"), (said.get("date_order"), said.get("decimal")))
     return None
 
 

@@ -83,13 +83,13 @@ def _as_rows(upload: Upload, look: Look, memory: Memory | None, target: Target |
         with account:
             _remarks(look, None)
         return None
-    order = import_reading.date_order(upload) or (memory.date_order if memory else None)
+    told = import_reading.told(upload, memory.told if memory else (None, None))
     rules = TimeRules(target.time_zone or "UTC"), TimeRules(meaning.zone or target.time_zone or "UTC")
-    found = known_checkup(upload, question_of(look, meaning.guess, rules, order))
+    found = known_checkup(upload, question_of(look, meaning.guess, rules, told))
     day = mapping.as_of(upload, found if isinstance(found, Checkup) else None, rules[0])
     if found is None:
         with account:
-            check(upload, look, meaning.guess, rules, order)
+            check(upload, look, meaning.guess, rules, told)
         st.rerun()
     with account:
         ready = _account(upload, look, found)
@@ -98,7 +98,8 @@ def _as_rows(upload: Upload, look: Look, memory: Memory | None, target: Target |
         mapping=meaning.mapping,
         source_time_zone=meaning.zone,
         as_of=day,
-        date_order=order,
+        date_order=told[0],
+        decimal=told[1],
         source=import_reading.options_of(upload),
         name=upload.name,
     )

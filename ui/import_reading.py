@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ops_core.intake.checkup import Checkup, both_orders
+from ops_core.intake.checkup import Checkup, Told, both_orders
 from ops_core.intake.source import Source, SourceOptions
 from ui.current import screen
 from ui.import_look import Look
@@ -55,9 +55,9 @@ def chips(upload: Upload, look: Look | None) -> None:
             _header_chip(upload, source)
 
 
-def date_order(upload: Upload) -> str | None:
-    """The order of day and month that a person chose."""
-    return _chosen(upload, "dates") or None
+def told(upload: Upload, before: Told) -> Told:
+    """What a person chose of the order of day and month and of the decimal sign, else what was said `before`."""
+    return _chosen(upload, "dates") or before[0], _chosen(upload, "decimal") or before[1]
 
 
 def ask_date_order(upload: Upload, look: Look, found: Checkup) -> None:
@@ -66,8 +66,8 @@ def ask_date_order(upload: Upload, look: Look, found: Checkup) -> None:
     column = str(question.values["column"])
     cells = [str(question.values[name]) for name in ("one", "other", "example") if name in question.values]
     read = both_orders([*cells, *look.sample[column].dropna().unique()[:200]])
-    told = read[read["day_first"] != read["month_first"]]
-    read = (told if len(told) else read).head(2)
+    differ = read[read["day_first"] != read["month_first"]]
+    read = (differ if len(differ) else read).head(2)
     st.warning(t(f"import.{question.code}", column=plain(column)), icon=":material/help:")
     captions = [
         t.join([f"{plain(row.written)} → {_day(row, order)}" for row in read.itertuples()])
@@ -88,19 +88,22 @@ def ask_date_order(upload: Upload, look: Look, found: Checkup) -> None:
 def readings(upload: Upload, found: Checkup) -> None:
     """How the values of the columns with a role are read, in the file's own examples; the order of dates can change."""
     t = screen().t
-    told = [one for one in found.readings if one.role and one.examples]
-    if not told:
+    shown_columns = [one for one in found.readings if one.role and one.examples]
+    if not shown_columns:
         return
+    unsure = [one.column for one in shown_columns if one.unsure]
+    if unsure:
+        st.warning(t("import.decimal_unsure", columns=plain(t.join(unsure))), icon=":material/help:")
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.markdown(small(t("import.read_as")), width="content")
-        for one in told:
+        for one in shown_columns:
             # The longest cell tells most about how it is read.
             written, value = max(one.examples, key=lambda pair: len(pair[0]))
             shown = _shown_value(value, one.type)
             ways = t.join([t(f"import.reads_{code}") for code in one.codes])
             words = t("import.reading_of", column=plain(one.column), written=plain(written), value=shown, ways=ways)
             st.markdown(words, width="content")
-        if any(code in ("time_day_first", "time_month_first") for one in told for code in one.codes):
+        if any(code in ("time_day_first", "time_month_first") for one in shown_columns for code in one.codes):
             with st.popover(t("import.date_order"), key=_key(upload, "dates_again")):
                 st.radio(
                     t("import.date_order"),
@@ -109,6 +112,22 @@ def readings(upload: Upload, found: Checkup) -> None:
                     key=_key(upload, "dates"),
                     persist_state="session",
                 )
+
+        if any(one.type == "number" for one in shown_columns):
+            _decimal_chip(upload)
+
+
+def _decimal_chip(upload: Upload) -> None:
+    t = screen().t
+    with st.popover(t("import.decimal"), key=_key(upload, "decimal_chip")):
+        st.radio(
+            t("import.decimal"),
+            ("", "point", "comma"),
+            format_func=lambda code: t(f"import.decimal_{code}" if code else "import.automatic"),
+            captions=["", "1,234.56", "1.234,56"],
+            key=_key(upload, "decimal"),
+            persist_state="session",
+        )
 
 
 def _encoding_chip(upload: Upload, source: Source | None) -> None:

@@ -14,12 +14,14 @@ from typing import TypeVar
 
 import streamlit as st
 
+from ui import sending
 from ui.current import screen
 
 R = TypeVar("R")
 
 _LOOK_SECONDS = 0.15
 _SHOWN_AFTER = 0.4  # seconds; what is done sooner needs no bar
+_SLOW_SECONDS = 8
 
 
 class Progress:
@@ -87,10 +89,11 @@ def _watched(
                 bar = st.progress(0.0, text=told(progress))
                 st.button(screen().t("import.cancel"), key=f"{name}.cancel", on_click=on_cancel)
         elif bar is not None:
-            bar.progress(min(progress.share, 1.0), text=_timed(told(progress), seconds))
-        # Writing to the page is where Streamlit ends a run that a click has overtaken.
-        elif seconds < _SHOWN_AFTER:
-            continue
+            # Work that cannot tell how far it is moves by the clock, ever slower.
+            share = progress.share or seconds / (seconds + _SLOW_SECONDS)
+            bar.progress(min(share, 1.0), text=_timed(told(progress), seconds))
+        # What was drawn goes to the browser, and a click that came meanwhile ends this run.
+        sending.at_once()
 
 
 def _timed(text: str, seconds: float) -> str:

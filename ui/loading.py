@@ -107,7 +107,9 @@ def _load_all(workspace: Workspace, files: Sequence[Ready], outcomes: list[Outco
             outcomes.append(Outcome(path, refusal=refusal))
         else:
             options = file.options
-            import_memory.keep(workspace, file.look.columns, options.source_time_zone, options.date_order)
+            import_memory.keep(
+                workspace, file.look.columns, options.source_time_zone, (options.date_order, options.decimal)
+            )
 
 
 def _told(progress: Progress, n_done: int, files: Sequence[Ready]) -> str:

@@ -13,7 +13,7 @@ from ops_core.charts import theme
 from ops_core.charts.palette import LIGHT, Palette
 from ops_core.locale import Translator
 
-_VALUE_INSET, _RIGHT = 150, 270  # pixels of the number columns
+_VALUE_INSET, _RIGHT = 108, 216  # pixels of the number columns
 _UNEVEN = 1.5
 
 
@@ -44,7 +44,7 @@ def draw(result: CountedResult, t: Translator, palette: Palette = LIGHT) -> go.F
     room = 0.06 * (high - low or 1.0)
     fig.update_xaxes(
         range=[low - room, high + room], zeroline=True, zerolinecolor=palette.axis, showline=False,
-        showgrid=True, gridcolor=palette.grid, nticks=5, tickformat="+.1f" if kind == "proportion" else None,
+        showgrid=True, gridcolor=palette.grid, nticks=3, tickformat="+.1f" if kind == "proportion" else None,
     )  # fmt: skip
     fig.update_yaxes(range=[len(rows) - 0.4, -0.5], showticklabels=False, showgrid=False)
     return fig

@@ -11,6 +11,7 @@ Known limit: rows that an earlier import has brought already are known to the wo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -32,13 +33,17 @@ from ops_core.model.time import TimeRules
 
 QUESTIONS = ("dates_ambiguous", "dates_contradict")
 _EXAMPLES = 3
+_EITHER = re.compile(r"([-+]?[1-9]\d{0,2}[.,]\d{3}( |$))+")
+
+Told = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True)
 class Reading:
     """How a column of times or numbers is read. `examples`: pairs of cell as written and value as text (None: unread).
 
-    `codes` name the ways (`import.reads_<code>`), the most usual first.
+    `codes` name the ways (`import.reads_<code>`), the most usual first. `unsure`: all numbers are like 1.234, where
+    the sign may stand before decimals or thousands.
     """
 
     role: str
@@ -46,6 +51,7 @@ class Reading:
     type: str
     codes: tuple[str, ...]
     examples: tuple[tuple[str, str | None], ...]
+    unsure: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,10 +84,11 @@ def check(
     sample: pd.DataFrame,
     guess: Guess,
     rules: tuple[TimeRules, TimeRules],
-    date_order: str | None = None,
+    told: Told = (None, None),
     cancelled: Callable[[], bool] | None = None,
 ) -> Checkup:
-    """Type every row as a load would, in scratch memory. `rules`: of the report and of the source.
+    """Type every row as a load would, in scratch memory. `rules`: of the report and of the source. `told`: what a
+    person said of the order of dates and of the decimal sign, see `LoadOptions`.
 
     Raises:
         IntakeError: more columns than a load takes; `load_cancelled` once `cancelled()` says so.
@@ -91,7 +98,7 @@ def check(
         cursor = connection.cursor()
         with Watch(cancelled=cancelled).over(cursor):
             try:
-                return _checked(cursor, source, sample, guess, rules, date_order)
+                return _checked(cursor, source, sample, guess, rules, told)
             except IntakeError as question:
                 if question.code not in QUESTIONS:
                     raise
@@ -116,12 +123,12 @@ def _checked(
     sample: pd.DataFrame,
     guess: Guess,
     rules: tuple[TimeRules, TimeRules],
-    date_order: str | None,
+    told: Told,
 ) -> Checkup:
     if len(guess.properties) > MAX_PROPERTIES:
         raise IntakeError("too_many_columns", columns=len(source.columns), limit=MAX_PROPERTIES)
-    wanted = [*fields.role_fields(guess), *fields.property_fields(guess, sample)]
-    typed = proof.lay_out(cursor, source, wanted, sample, date_order)
+    wanted = fields.wanted_fields(guess, sample, told[1])
+    typed = proof.lay_out(cursor, source, wanted, sample, told[0])
     notes = [*typed.notes, *checks.mark_future(cursor, typed, rules[1], None)]
     if _is_deduplicated(guess, typed):
         accounts.mark_repeated(cursor, typed, guess.role("event_id") is not None)
@@ -140,7 +147,7 @@ def _checked(
         problems=found,
         duplicate_lines=lines,
         readings=tuple(
-            _reading(cursor, one, typed.choices[one.name], sample) for one in typed.fields if _told(one, typed)
+            _reading(cursor, one, typed.choices[one.name], sample, told[1]) for one in typed.fields if _told(one, typed)
         ),
         notes=tuple(notes),
         first_us=bounds and bounds[0],
@@ -175,9 +182,12 @@ def _told(one: Field, typed: Typed) -> bool:
     return one.index is not None and typed.type(one.name) in ("time", "number")
 
 
-def _reading(cursor: duckdb.DuckDBPyConnection, one: Field, choice: Choice, sample: pd.DataFrame) -> Reading:
+def _reading(
+    cursor: duckdb.DuckDBPyConnection, one: Field, choice: Choice, sample: pd.DataFrame, told: str | None
+) -> Reading:
     """The reading of a column with the first few different cells of the sample as examples."""
-    cells = list(dict.fromkeys(str(cell).strip() for cell in sample.iloc[:, one.index].dropna()))[:_EXAMPLES]
+    every = list(dict.fromkeys(str(cell).strip() for cell in sample.iloc[:, one.index].dropna()))
+    cells = every[:_EXAMPLES]
     if choice.type == "time":
         value = "coalesce(" + choice.sql("v", False) + ", " + choice.sql("v", True) + ")"
     else:
@@ -186,7 +196,8 @@ def _reading(cursor: duckdb.DuckDBPyConnection, one: Field, choice: Choice, samp
     pairs = tuple(cursor.execute(query, {"cells": cells}).fetchall()) if cells else ()
     role = "" if one.is_property else one.name
     codes = tuple(dict.fromkeys(reading.code for reading in choice.readings))
-    return Reading(role, one.label, choice.type, codes, pairs)
+    unsure = choice.type == "number" and _EITHER.fullmatch(" ".join(every)) is not None if told is None else False
+    return Reading(role, one.label, choice.type, codes, pairs, unsure)
 
 
 def _or_none(found: pd.DataFrame) -> pd.DataFrame:

@@ -23,6 +23,15 @@ _FIRST = "try_cast(regexp_extract(v, '^\\s*(\\d{1,2})[-/.]', 1) AS INTEGER)"
 _SECOND = "try_cast(regexp_extract(v, '^\\s*\\d{1,2}[-/.](\\d{1,2})', 1) AS INTEGER)"
 
 
+_CANDIDATES = {"amount": columns.AMOUNTS, "number": columns.NUMBERS, "boolean": (columns.FLAG,)}
+# What a person said about the decimal sign leaves only the readings that agree with it.
+_CANDIDATES |= {
+    f"{wanted}_{sign}": tuple(one for one in _CANDIDATES[wanted] if (one.code == "number_comma") == (sign == "comma"))
+    for wanted in ("amount", "number")
+    for sign in ("point", "comma")
+}
+
+
 @dataclass(frozen=True)
 class Choice:
     """The readings of one column (the first that reads a cell wins), how many cells none of them reads, and why."""
@@ -81,7 +90,7 @@ def prove(
     *,
     asks: bool = True,
 ) -> Choice:
-    """The best readings of a whole column for a wanted type: time, amount, number, boolean.
+    """The best readings of a whole column for a wanted type: time, amount, number (`_point` or `_comma`), boolean.
 
     Raises:
         IntakeError: day and month cannot be told apart; without `asks` the column stays text instead.
@@ -97,7 +106,7 @@ def prove(
                 raise
             values = {"column": name, "example": question.values.get("example", question.values.get("one"))}
             return Choice((columns.WORDS,), notes=(warning("date_order_unknown", **values),))
-    candidates = {"amount": columns.AMOUNTS, "number": columns.NUMBERS, "boolean": (columns.FLAG,)}[wanted]
+    candidates = _CANDIDATES[wanted]
     best: Choice | None = None
     for reading in candidates:
         choice = _measured(cursor, (reading,))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from ops_core.intake import evidence
@@ -48,6 +50,16 @@ _RULES: dict[str, dict[str, tuple[str, str | None, str | None]]] = {
 # What was said is kept as properties of an event, under names of our own, whatever the columns are called.
 FEEDBACK_EVENT = "feedback"
 _SAID = {"score": "number", "text": "text", "channel": "text"}
+
+
+def wanted_fields(guess: Guess, sample: pd.DataFrame, decimal: str | None = None) -> list[Field]:
+    """All fields of a table; numbers are read with a decimal `point` or `comma` where that was said."""
+    found = [*role_fields(guess), *property_fields(guess, sample)]
+    if decimal is None:
+        return found
+    return [
+        replace(one, wanted=f"{one.wanted}_{decimal}") if one.wanted in ("amount", "number") else one for one in found
+    ]
 
 
 def role_fields(guess: Guess) -> list[Field]:

@@ -30,6 +30,7 @@ MAX_QUARANTINED_SHARE = 0.5
 MAX_PROPERTIES = 400
 FEW_ROWS = 20  # in a file of fewer rows a share says little: the good ones are loaded, the others listed
 DATE_ORDERS = ("day_first", "month_first")
+DECIMALS = ("point", "comma")
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,9 @@ class LoadOptions:
     """What a person says about a table; the defaults are guessed or follow the definitions.
 
     `as_of`: ISO text, date or datetime in the reporting zone. `date_order`: `day_first` or `month_first` where the
-    file cannot tell. `max_quarantined_share`: above it nothing is loaded. `name`: what the batch is called. `replace`:
-    `all`, or the period (in the reporting zone) whose rows of earlier files of the same series go; `None` adds to them.
+    file cannot tell. `max_quarantined_share`: above it nothing is loaded. `name`: what the batch is called. `decimal`:
+    `point` or `comma` where numbers like 1.234 could be either. `replace`: `all`, or the period (in the reporting
+    zone) whose rows of earlier files of the same series go; `None` adds to them.
     """
 
     kind: str = "auto"
@@ -50,6 +52,7 @@ class LoadOptions:
     name: str | None = None
     source: SourceOptions = field(default_factory=SourceOptions)
     replace: instead.Replace = None
+    decimal: str | None = None
 
 
 def load(store: Store, given: str | Path | pd.DataFrame, options: LoadOptions, watch: Watch) -> IntakeReport:
@@ -68,6 +71,8 @@ def load(store: Store, given: str | Path | pd.DataFrame, options: LoadOptions, w
 
 
 def _loaded(store: Store, given: str | Path | pd.DataFrame, options: LoadOptions, watch: Watch) -> IntakeReport:
+    if options.decimal not in (None, *DECIMALS):
+        raise IntakeError("unknown_decimal", value=options.decimal, allowed=list(DECIMALS))
     watch.step("reading", 0.0)
     with opened(store, given, options, lambda: watch.step("reading", 0.0)) as source:
         sample = sampled(source)
@@ -193,7 +198,7 @@ class _Import:
 
     def _type(self, cursor: duckdb.DuckDBPyConnection) -> Typed:
         self.watch.step("typing", 0.1)
-        wanted = [*fields.role_fields(self.guess), *fields.property_fields(self.guess, self.sample)]
+        wanted = fields.wanted_fields(self.guess, self.sample, self.options.decimal)
         return proof.lay_out(cursor, self.source, wanted, self.sample, self.options.date_order)
 
     def _counted(self, n_duplicate: int, found: pd.DataFrame) -> Counts:

@@ -11,6 +11,7 @@ import pytest
 from ops_core import IntakeError, Workspace
 from ops_core.intake import roles
 from ops_core.intake.checkup import Checkup, both_orders, check
+from ops_core.intake.load import LoadOptions
 from ops_core.intake.source import open_source
 from ops_core.locale import translator
 from ops_core.model.time import TimeRules
@@ -26,11 +27,11 @@ u3,支付,2026-01-14 09:30:00,88
 """
 
 
-def checked(file: Path, date_order: str | None = None, kind: str = "auto") -> Checkup:
+def checked(file: Path, date_order: str | None = None, decimal: str | None = None) -> Checkup:
     with open_source(file) as source:
         sample = source.sample(2000).drop(columns="line")
-        guess = roles.guess(source.columns, sample, kind)
-        return check(source, sample, guess, (SHANGHAI, SHANGHAI), date_order)
+        guess = roles.guess(source.columns, sample)
+        return check(source, sample, guess, (SHANGHAI, SHANGHAI), (date_order, decimal))
 
 
 def test_each_row_has_its_fate_before_the_load_and_the_same_one_after(tmp_path: Path):
@@ -84,4 +85,20 @@ def test_a_checkup_stops_when_it_is_told_to(tmp_path: Path):
         sample = source.sample(2000).drop(columns="line")
         guess = roles.guess(source.columns, sample)
         with pytest.raises(IntakeError, match="stopped"):
-            check(source, sample, guess, (SHANGHAI, SHANGHAI), None, stop.is_set)
+            check(source, sample, guess, (SHANGHAI, SHANGHAI), cancelled=stop.is_set)
+
+
+def test_numbers_that_could_be_thousands_or_decimals_are_doubted_and_read_as_said(tmp_path: Path):
+    file = tmp_path / "either.csv"
+    file.write_text("user_id,event,time,amount\n" + "".join(f"u{i},pay,2026-01-05,{i}.50{i}\n" for i in range(1, 9)))
+    reading = {one.role: one for one in checked(file).readings}["value"]
+    assert (reading.unsure, reading.examples[0]) == (True, ("1.501", "1.501000"))
+    with Workspace.memory() as workspace:
+        workspace.load(file, options=LoadOptions(decimal="comma"))
+        with workspace.store.cursor() as cursor:
+            # 1,501 + 2,502 + … + 8,508 = 1,000 × 36 + 500 × 8 + 36.
+            assert cursor.execute("SELECT sum(value) FROM events").fetchone()[0] == 40_036
+    assert {one.role: one for one in checked(file, decimal="comma").readings}["value"].examples[0][1] == "1501.000000"
+    assert not {one.role: one for one in checked(file, decimal="point").readings}["value"].unsure
+    with Workspace.memory() as workspace, pytest.raises(IntakeError, match="semicolon"):
+        workspace.load(file, options=LoadOptions(decimal="semicolon"))
