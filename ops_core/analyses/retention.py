@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -175,8 +175,9 @@ class RetentionResult:
         if cell.empty or not cell["ripe"].iloc[0]:
             raise QueryError("retention_no_cell", cohort=str(at.date()), offset=offset)
         spec = retention_spec(self.workspace, self.query)
-        window = [first for first, _ in spec.windows].index(offset)
-        entries, came_back = engine.returned_entries(self.workspace.store, spec, window)
+        window = next(window for window in spec.windows if window[0] == offset)
+        entries, returned_in = engine.returned_entries(self.workspace.store, replace(spec, windows=(window,)))
+        came_back = returned_in[:, 0]
         place = list(cohort_times(self.workspace.rules, self.query.grain, entries.cohorts)).index(
             np.datetime64(at, "s")
         )

@@ -7,7 +7,7 @@ measures compare bucket numbers; rolling ones compare elapsed time with each ent
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from ops_core.engine.activity import (
     user_days,
 )
 from ops_core.engine.cohorts import Entries, Rollup, entries
+from ops_core.engine.retention_entries import by_entry
 from ops_core.engine.retention_often import by_bucket, by_elapsed
 from ops_core.engine.retention_once import by_offset, by_own_clock
 from ops_core.engine.retention_spec import UNIT_US, RetentionSpec
@@ -70,13 +71,18 @@ def count(store: Store, spec: RetentionSpec) -> RetentionCounts:
     )
 
 
-def returned_entries(store: Store, spec: RetentionSpec, window: int) -> tuple[Entries, np.ndarray]:
-    """The entries, and whether each of them returned in one window."""
+def returned_entries(store: Store, spec: RetentionSpec) -> tuple[Entries, np.ndarray]:
+    """The entries, and whether each of them returned in each window: bool [entry, window]."""
     rollup = functools.cache(lambda: user_days(store, ActivitySpec()))
     entered = entries(store, spec.entry, rollup)
+    if not spec.rolling:
+        return entered, by_entry(spec, entered, _return_pairs(store, spec, rollup))
     numbered = np.arange(len(entered), dtype=np.int64)
-    one = RetentionSpec(spec.entry, spec.returns, (spec.windows[window],), spec.rolling, spec.min_occurrences)
-    return entered, _returned(store, one, entered, numbered, len(entered), rollup)[:, 0] > 0
+    columns = [
+        _returned(store, replace(spec, windows=(window,)), entered, numbered, len(entered), rollup)[:, 0] > 0
+        for window in spec.windows
+    ]
+    return entered, np.stack(columns, axis=1)
 
 
 def _returned(

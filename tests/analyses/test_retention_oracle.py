@@ -8,10 +8,12 @@ import itertools
 import statistics
 from decimal import Decimal
 
+import numpy as np
 import pytest
 
 from ops_core import Filter, Period, Workspace
 from ops_core.analyses import retention, retention_value
+from ops_core.engine import retention as engine
 from ops_core.store import layout
 from tests.oracles import retention as oracle
 from tests.oracles import retention_value as value_oracle
@@ -133,6 +135,14 @@ def _assert_same_users(workspace: Workspace, query: retention.RetentionQuery, ex
     starts = [first for first, _ in query.windows]
     cells = {(row.cohort.to_pydatetime(), starts.index(row.offset)): int(row.returned) for row in ripe.itertuples()}
     assert cells == {cell: int(n) for cell, n in returned.items()}
+    # Entry by entry the same users return: the lists behind the cells.
+    spec = retention.retention_spec(workspace, query)
+    entries, came_back = engine.returned_entries(workspace.store, spec)
+    counted = [np.bincount(entries.cohort, weights=came_back[:, w], minlength=len(entries.cohorts))
+               for w in range(len(starts))]  # fmt: skip
+    ripe_cells = result.cells["ripe"].to_numpy().reshape(-1, len(starts))
+    returned_cells = result.cells["returned"].to_numpy().reshape(-1, len(starts))
+    assert (np.array(counted).T[ripe_cells] == returned_cells[ripe_cells]).all()
     unripe = result.cells[~result.cells["ripe"]]
     assert unripe["returned"].isna().all()
     assert unripe["share"].isna().all()
