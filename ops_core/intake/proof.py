@@ -18,40 +18,12 @@ from ops_core.intake.columns import Reading
 from ops_core.intake.evidence import Choice
 from ops_core.intake.notes import Note, warning
 from ops_core.intake.source import PresumptionError, Source
+from ops_core.intake.typed_table import EARLIEST, Field, create
 from ops_core.model.time import TimeRules
 from ops_core.store import zones
 
 STAGED = "staged"
-PROPERTY_PREFIX = "f"
 RAW = Reading("written", "text", "{c}")
-_EARLIEST, _LATEST = "TIMESTAMP '1900-01-01'", "TIMESTAMP '2200-01-01'"
-
-
-@dataclass(frozen=True)
-class Field:
-    """A column that is wanted: output name, position in the source (or a constant) and wanted type.
-
-    `wanted`: text, time, amount, number, boolean. `if_missing`, `if_unread`: reason codes that keep the row out; where
-    they are `None` the cell stays empty.
-    """
-
-    name: str
-    index: int | None
-    label: str
-    wanted: str = "text"
-    if_missing: str | None = None
-    if_unread: str | None = None
-    constant: str | None = None
-
-    @property
-    def is_property(self) -> bool:
-        """Whether no role wants the column."""
-        return self.name.startswith(PROPERTY_PREFIX)
-
-    @property
-    def source(self) -> str:
-        """The staged column as SQL."""
-        return "c" + str(self.index) if self.constant is None else "'" + self.constant.replace("'", "''") + "'"
 
 
 @dataclass(frozen=True)
@@ -191,13 +163,13 @@ def _proven(
     """Make the table; where a suggested reading does not read every cell, prove another one and make it again."""
     choices, notes = dict(typed.choices), list(typed.notes)
     as_written = {name: Choice((reading,)) for name, reading in raw.items()}
-    _create(cursor, typed.fields, choices | as_written, source, swift=bool(raw))
+    create(cursor, typed.fields, choices | as_written, source, swift=bool(raw))
     wrong = [field for field in typed.fields if _is_unread(cursor, field, choices[field.name])]
     for field in wrong:
         found = _prove(cursor, field, date_order)
         choices[field.name] = _settled(field, found, notes)
     if wrong:
-        _create(cursor, typed.fields, choices | as_written, source, swift=bool(raw))
+        create(cursor, typed.fields, choices | as_written, source, swift=bool(raw))
     return Typed(typed.fields, choices, tuple(notes))
 
 
@@ -219,7 +191,7 @@ def _all_good(cursor: duckdb.DuckDBPyConnection) -> bool:
         "SELECT 1 FROM typed WHERE reason IS NOT NULL OR occurred_at_wall NOT BETWEEN {earliest} AND $latest LIMIT 1"
     )
     tomorrow = dt.datetime.now(dt.UTC).replace(tzinfo=None) + dt.timedelta(days=1)
-    if cursor.execute(query.replace("{earliest}", _EARLIEST), {"latest": tomorrow}).fetchone() is not None:
+    if cursor.execute(query.replace("{earliest}", EARLIEST), {"latest": tomorrow}).fetchone() is not None:
         return False
     for table, column in (("incoming_users", "user_id"), ("incoming_names", "event")):
         statement = """
@@ -234,90 +206,6 @@ def _all_good(cursor: duckdb.DuckDBPyConnection) -> bool:
             cursor.execute("DROP TABLE IF EXISTS incoming_names")
             return False
     return True
-
-
-def _create(
-    cursor: duckdb.DuckDBPyConnection,
-    fields: Sequence[Field],
-    choices: dict[str, Choice],
-    source: Source,
-    swift: bool = False,
-) -> None:
-    """Make the table. `swift`: rows that something may be wrong with get the reason `unclear`, and nothing more."""
-    parts = ["line"]
-    if source.wanted_cell is not None:
-        parts.append(f"CASE WHEN {source.wanted_cell} IS NOT NULL THEN true END AS wanted_cell")
-    for field in fields:
-        choice = choices[field.name]
-        if choice.type == "time":
-            for name, in_utc in (("_wall", False), ("_utc", True)):
-                expression = choice.sql(field.source, in_utc)
-                parts.append((expression if swift else _within(expression)) + " AS " + field.name + name)
-        else:
-            parts.append(choice.sql(field.source) + " AS " + field.name)
-    checked = [field for field in fields if _is_checked(field, choices[field.name])]
-    raw = "".join(f", {field.source} AS raw_{field.name}" for field in checked)
-    statement = """
-        CREATE OR REPLACE TEMP TABLE typed AS SELECT * EXCLUDE ({raws}) FROM (
-            SELECT *, {reason} AS reason, {unread} AS has_unread
-            FROM (SELECT {parts}, {hash} AS row_hash {raw} FROM staged))
-    """
-    cells = ", ".join(f"c{index}" for index in range(len(source.columns)))
-    whole = "hash(" + cells + ")"
-    if any(field.name == "event_id" for field in fields):
-        whole = "CASE WHEN event_id IS NULL THEN " + whole + " ELSE hash(event_id) END"
-    reasons = "".join(_reason(field, choices[field.name]) for field in checked)
-    verdict = "'unclear'" if swift else f"CASE {reasons} END"
-    needed = [field for field in checked if field.if_missing or field.if_unread]
-    optional = [field for field in checked if not field.if_unread]
-    unread = " OR ".join(_unread(field, choices[field.name]) for field in optional) or "false"
-    statement = statement.replace("{reason}", _where_empty(needed, choices, verdict, "NULL::VARCHAR"))
-    statement = statement.replace("{unread}", _where_empty(optional, choices, unread, "false")).replace("{hash}", whole)
-    statement = statement.replace("* EXCLUDE ({raws})", _excluding(["raw_" + field.name for field in checked]))
-    cursor.execute(statement.replace("{parts}", ", ".join(parts)).replace("{raw}", raw))
-
-
-def _where_empty(fields: Sequence[Field], choices: dict[str, Choice], then: str, otherwise: str) -> str:
-    """An expression that is worked out only for rows with an empty field: the others pay for nothing but the look."""
-    looks_empty = [
-        f"({_empty(field, choices[field.name])}{'' if field.if_missing else f' AND raw_{field.name} IS NOT NULL'})"
-        for field in fields
-    ]
-    return f"CASE WHEN {' OR '.join(looks_empty)} THEN {then} ELSE {otherwise} END" if fields else otherwise
-
-
-def _excluding(names: Sequence[str]) -> str:
-    return "* EXCLUDE (" + ", ".join(names) + ")" if names else "*"
-
-
-def _is_checked(field: Field, choice: Choice) -> bool:
-    """Whether a row can go wrong by this field: it is needed, or its cells must be read."""
-    return field.constant is None and bool(field.if_missing or field.if_unread or choice.type != "text")
-
-
-def _within(expression: str) -> str:
-    """A time, or nothing where it lies in no year that can be meant."""
-    if expression.startswith("NULL"):
-        return expression
-    return f"CASE WHEN ({expression}) BETWEEN {_EARLIEST} AND {_LATEST} THEN {expression} END"
-
-
-def _reason(field: Field, choice: Choice) -> str:
-    empty, present = _empty(field, choice), columns.IS_PRESENT.replace("{c}", "raw_" + field.name)
-    unread = f" WHEN {empty} AND ({present}) THEN '{field.if_unread}'" if field.if_unread else ""
-    missing = f" WHEN {empty} THEN '{field.if_missing}'" if field.if_missing else ""
-    return unread + missing
-
-
-def _unread(field: Field, choice: Choice) -> str:
-    if choice.type == "text":
-        return "false"
-    return f"({_empty(field, choice)} AND {columns.IS_PRESENT.replace('{c}', 'raw_' + field.name)})"
-
-
-def _empty(field: Field, choice: Choice) -> str:
-    name = field.name
-    return f"{name}_wall IS NULL AND {name}_utc IS NULL" if choice.type == "time" else f"{name} IS NULL"
 
 
 def _is_unread(cursor: duckdb.DuckDBPyConnection, field: Field, choice: Choice) -> bool:
