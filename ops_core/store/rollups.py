@@ -17,11 +17,11 @@ import pandas as pd
 
 from ops_core.model.time import TimeRules
 from ops_core.store import zones
+from ops_core.store.ahead import worked_ahead
+from ops_core.store.cells import SPARSE, Cells
 
 _ROWS_AT_ONCE = 24_000_000
 _CELLS_AT_ONCE = 8_000_000
-# A grid of users × days is filled where at least one cell in this many is used; else keys are sorted.
-_SPARSE = 16
 _MICRO = 1_000_000
 _LARGEST_SUM = 1 << 62
 _VOLUME_COLUMNS = ("event_code", "local_day", "n_events", "n_users", "n_event_users")
@@ -170,94 +170,24 @@ def _add_days(
         first, last = min(first, int(old["d"].min())), max(last, int(old["d"].max()))
     span = last - first + 1
     step = max(1, _CELLS_AT_ONCE // span)
-    if (high - low) * span > _SPARSE * (len(rows.days) + (len(old["d"]) if old is not None else 0)):
+    if (high - low) * span > SPARSE * (len(rows.days) + (len(old["d"]) if old is not None else 0)):
         step = max(step, (high - low) // 8)
-    for start in range(low, high, step):
+
+    def counted(start: int) -> pd.DataFrame:
         end = min(start + step, high)
-        counted = _Cells(start, first, span, (end - start) * span)
+        cells = Cells(start, first, span, (end - start) * span)
         for piece in rows.of_users(start, end, passive):
-            counted.add(rows.users[piece], rows.days[piece])
+            cells.add(rows.users[piece], rows.days[piece])
         if revenue.values is not None:
             for piece in revenue.of_users(start, end, passive):
-                counted.add_value(revenue.users[piece], revenue.days[piece], revenue.values[piece])
+                cells.add_value(revenue.users[piece], revenue.days[piece], revenue.values[piece])
         if old is not None:
             piece = slice(*(int(edge) for edge in np.searchsorted(old["u"], (start, end))))
-            counted.add_old({name: column[piece] for name, column in old.items()})
-        _write(cursor, counted.table())
+            cells.add_old({name: column[piece] for name, column in old.items()})
+        return cells.table()
 
-
-class _Cells:
-    """Counts and sums per user and day of a block of users, as a grid where it is filled enough, else by sorting."""
-
-    def __init__(self, first_user: int, first_day: int, span: int, size: int) -> None:
-        self._origin = (first_user, first_day, span, size)
-        self._keys: list[np.ndarray] = []
-        self._counts: list[np.ndarray | None] = []
-        self._value_keys: list[np.ndarray] = []
-        self._values: list[np.ndarray] = []
-
-    def add(self, users: np.ndarray, days: np.ndarray, counts: np.ndarray | None = None) -> None:
-        """One event per row, or `counts` events."""
-        self._keys.append(self._key(users, days))
-        self._counts.append(counts)
-
-    def add_value(self, users: np.ndarray, days: np.ndarray, values: np.ndarray) -> None:
-        """Revenue in millionths."""
-        self._value_keys.append(self._key(users, days))
-        self._values.append(values)
-
-    def add_old(self, old: dict[str, np.ndarray]) -> None:
-        """Rows of `user_days` as they were."""
-        self.add(old["u"], old["d"], old["n"])
-        has = old["has"]
-        self.add_value(old["u"][has], old["d"][has], old["v"][has])
-
-    def table(self) -> pd.DataFrame:
-        """user_key, local_day (day number), n_events, value (millionths), has_value; in order."""
-        first_user, first_day, span, size = self._origin
-        n_keys = sum(map(len, self._keys))
-        found, counts = self._grid() if size <= _SPARSE * n_keys + 1000 else self._sorted()
-        keys = np.concatenate([*self._value_keys, np.empty(0, np.int64)])
-        values = np.concatenate([*self._values, np.empty(0, np.int64)])
-        place = np.searchsorted(found, keys)
-        sums, has = np.zeros(len(found), np.int64), np.zeros(len(found), bool)
-        np.add.at(sums, place, values)
-        has[place] = True
-        # Whole division of 32-bit numbers takes half the time.
-        cells = found.astype(np.int32) if size < 1 << 31 else found
-        users = cells // span
-        days = cells - users * span + first_day
-        users += first_user
-        return pd.DataFrame({"u": users, "d": days, "n": counts, "v": sums, "has": has})
-
-    def _grid(self) -> tuple[np.ndarray, np.ndarray]:
-        plain = [keys for keys, counts in zip(self._keys, self._counts, strict=True) if counts is None]
-        grid = np.bincount(np.concatenate([*plain, np.empty(0, np.int64)]), minlength=self._origin[3])
-        for keys, counts in zip(self._keys, self._counts, strict=True):
-            if counts is not None:
-                grid[keys] += counts
-        found = np.flatnonzero(grid)
-        return found, grid[found]
-
-    def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
-        keys = np.concatenate([*self._keys, np.empty(0, np.int64)])
-        weights = [
-            np.ones(len(one), np.int64) if counts is None else counts.astype(np.int64)
-            for one, counts in zip(self._keys, self._counts, strict=True)
-        ]
-        found, place = np.unique(keys, return_inverse=True)
-        totals = np.zeros(len(found), np.int64)
-        np.add.at(totals, place, np.concatenate([*weights, np.empty(0, np.int64)]))
-        return found, totals
-
-    def _key(self, users: np.ndarray, days: np.ndarray) -> np.ndarray:
-        first_user, first_day, span, _ = self._origin
-        keys = users.astype(np.int64)
-        keys -= first_user
-        keys *= span
-        keys += days
-        keys -= first_day
-        return keys
+    for table in worked_ahead(counted, range(low, high, step)):
+        _write(cursor, table)
 
 
 def _write(cursor: duckdb.DuckDBPyConnection, table: pd.DataFrame) -> None:
