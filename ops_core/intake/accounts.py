@@ -85,7 +85,7 @@ def _repeated_hashes(cursor: duckdb.DuckDBPyConnection) -> np.ndarray:
         which = " AND row_hash % $parts = $part" if parts > 1 else ""
         query = "SELECT row_hash FROM typed WHERE reason IS NULL {which}"
         given = {"parts": parts, "part": part} if which else {}
-        hashes = np.array(cursor.execute(query.replace("{which}", which), given).fetchnumpy()["row_hash"])
+        hashes = np.asarray(cursor.execute(query.replace("{which}", which), given).fetchnumpy()["row_hash"])
         hashes.sort()
         found.append(np.unique(hashes[1:][hashes[1:] == hashes[:-1]]))
     return np.concatenate(found)

@@ -19,6 +19,7 @@ from ops_core.intake.evidence import Choice
 from ops_core.intake.notes import Note, warning
 from ops_core.intake.source import PresumptionError, Source
 from ops_core.intake.typed_table import EARLIEST, Field, create
+from ops_core.intake.typed_table import PROPERTY_PREFIX as PROPERTY_PREFIX
 from ops_core.model.time import TimeRules
 from ops_core.store import zones
 
