@@ -13,17 +13,17 @@ from dataclasses import dataclass
 import duckdb
 import pandas as pd
 
-from ops_core.intake import columns, evidence, looks
+from ops_core.intake import columns, evidence, looks, typed_table
 from ops_core.intake.columns import Reading
 from ops_core.intake.evidence import Choice
 from ops_core.intake.notes import Note, warning
 from ops_core.intake.source import PresumptionError, Source
 from ops_core.intake.typed_table import EARLIEST, Field, create
-from ops_core.intake.typed_table import PROPERTY_PREFIX as PROPERTY_PREFIX
 from ops_core.model.time import TimeRules
 from ops_core.store import zones
 
 STAGED = "staged"
+PROPERTY_PREFIX = typed_table.PROPERTY_PREFIX
 RAW = Reading("written", "text", "{c}")
 
 
