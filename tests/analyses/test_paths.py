@@ -189,6 +189,28 @@ def test_nobody_starts():
     assert np.isnan(result.tie_share)
 
 
+def test_a_segment_of_nobody_starts_nothing():
+    query = PathQuery("buy", JAN, 60, segment=Segment("nobody", user_ids=frozenset()))
+    result = asked("a: buy@0 view@1", query)
+    assert (result.n_started, result.n_immature, len(result.links)) == (0, 0, 0)
+
+
+def test_users_without_events_have_paths_that_are_over_at_once():
+    users = pd.DataFrame({"user_id": ["a", "b"], "signup_at": ["2026-01-05 00:00:00", "2026-01-05 01:00:00"]})
+    with Workspace.memory() as workspace:
+        workspace.load(pd.DataFrame(rows_of("a: open@3 view@9"), columns=["user_id", "event", "occurred_at"]),
+                       kind="events", as_of="2026-02-01")  # fmt: skip
+        workspace.load(users, kind="users", as_of="2026-02-01")
+        result = paths.analyze(workspace, PathQuery(None, JAN, 60, levels=2))
+        assert steps_by_user(result) == {"a": ("open", "view"), "b": ()}
+        check_invariants(result)
+
+
+def test_everybody_who_started_is_the_first_node():
+    result = asked("a: buy@0\nb: buy@0 view@1", PathQuery("buy", JAN, 60))
+    assert result.users(0, 0) == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
