@@ -1,0 +1,68 @@
+"""The flow of paths under a real mouse: blocks and bands lead to their users, a path becomes a funnel."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+LONG = 90_000
+WEEK = "workspace=demo&lang=en&period=2026-09-07&period=2026-09-13&paths_start=view_item"
+FLOW = "[data-testid=stPlotlyChart]"
+
+
+def flow(page: Page) -> dict[str, float]:
+    """Where the chart lies, once it is drawn."""
+    expect(page.locator(f"{FLOW} .annotation").first).to_be_visible(timeout=LONG)
+    return page.locator(FLOW).bounding_box()
+
+
+def label(page: Page, text: str) -> dict[str, float]:
+    """Where a label of the chart lies."""
+    return page.locator(f"{FLOW} .annotation").filter(has_text=text).first.bounding_box()
+
+
+def test_a_click_on_a_block_or_a_band_shows_its_users(tab):
+    page = tab.open(f"/paths?{WEEK}")
+    flow(page)
+    main = page.get_by_test_id("stMain")
+    expect(main).to_contain_text("1,218 users: add_to_cart, 30.9% of all who started")
+    # A block's label stands to its right; the band into it ends at its left.
+    gone = label(page, "1,773")
+    page.mouse.click(gone["x"] - 10, gone["y"] + gone["height"] / 2)
+    tab.settle()
+    expect(main).to_contain_text("1,773 users: no further event, 45.0% of all who started")
+    expect(page).to_have_url(re.compile(r"paths_group=1\.4"))
+    opened = label(page, "915, 23.2%")
+    page.mouse.click(opened["x"] - 40, opened["y"] + opened["height"] / 2)
+    tab.settle()
+    expect(main).to_contain_text("915 users: view_item → open_app, 23.2% of all who started")
+    page.get_by_role("button", name="See the list").first.click()
+    expect(page.get_by_role("dialog")).to_contain_text("915", timeout=LONG)
+
+
+def test_a_path_becomes_a_funnel_and_back_leads_to_the_paths(tab):
+    page = tab.open(f"/paths?{WEEK}&paths_window=604800&paths_levels=2")
+    flow(page)
+    page.get_by_role("link", name="Use as funnel").click()
+    expect(page).to_have_url(re.compile("/funnel"), timeout=LONG)
+    tab.settle()
+    main = page.get_by_test_id("stMain")
+    expect(main).to_contain_text("view_item", timeout=LONG)
+    expect(main).to_contain_text("3 steps")
+    page.go_back()
+    expect(page).to_have_url(re.compile("/paths"), timeout=LONG)
+    tab.settle()
+    expect(main).to_contain_text("2 steps after view_item", timeout=LONG)
+
+
+def test_labels_are_whole_and_a_phone_scrolls_only_the_flow(tab_on, app: str):
+    tab = tab_on(app, locale="zh-CN", viewport={"width": 390, "height": 844})
+    page = tab.open("/paths?workspace=demo&lang=zh&paths_levels=8&paths_direction=before&paths_start=pay")
+    chart = flow(page)
+    for note in page.locator(f"{FLOW} .annotation").all():
+        box = note.bounding_box()
+        assert chart["x"] - 1 <= box["x"]
+        assert box["x"] + box["width"] <= chart["x"] + chart["width"] + 1
+    wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+    assert wide <= 390
