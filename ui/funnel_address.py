@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ops_core.analyses import funnel
+from ops_core.analyses import funnel, funnel_suggest
 from ops_core.analyses.funnel import MAX_STEPS, MIN_STEPS, FunnelQuery
 from ops_core.errors import QueryError
 from ops_core.model.filters import Filter
 from ui.current import View
+from ui.session import remembered
 
 ANY, NOTHING = "*", "-"  # an empty text could not stand in the address
 ALL_STEPS = "0"
@@ -114,15 +115,18 @@ def _check(view: View, events: list[str]) -> None:
     n_steps = _number("funnel_steps")
     if n_steps is not None and not MIN_STEPS <= n_steps <= MAX_STEPS:
         raise QueryError("funnel_steps", found=n_steps, least=MIN_STEPS, most=MAX_STEPS)
-    asked = _texts("funnel_window")
-    if asked and asked[0] != "custom" and not is_window(asked[0]):
-        raise QueryError("funnel_window", value=asked[0])
+    window_asked = _texts("funnel_window")
+    if window_asked and window_asked[0] != "custom" and not is_window(window_asked[0]):
+        raise QueryError("funnel_window", value=window_asked[0])
+    n_steps = n_steps or max(MIN_STEPS, len(remembered(funnel_suggest.suggest, view.workspace)))
     names = [name for number in range(1, MAX_STEPS + 1) for name in _texts(f"step{number}")]
     for number in range(1, MOST_EXCLUSIONS + 1):
-        names += [name for name in _texts(numbered("funnel_exclude", number)) if name != NOTHING]
-        ends = _number(numbered("funnel_from", number)) or 1, _number(numbered("funnel_to", number))
-        if n_steps is not None and ends[1] is not None and not 1 <= ends[0] < ends[1] <= n_steps:
-            raise QueryError("funnel_exclusion", from_step=ends[0], to_step=ends[1], n_steps=n_steps)
+        asked = _texts(numbered("funnel_exclude", number))
+        names += [name for name in asked if name != NOTHING]
+        first = _number(numbered("funnel_from", number)) or 1
+        last = _number(numbered("funnel_to", number)) or n_steps
+        if asked and not 1 <= first < last <= n_steps:
+            raise QueryError("funnel_exclusion", from_step=first, to_step=last, n_steps=n_steps)
     store.event_codes([name for name in names if name not in events and name != ANY])
     props = [*_texts("funnel_hold"), *_texts("funnel_by")]
     props += [name for number in range(1, MOST_CONDITIONS + 1) for name in _texts(f"where{number}_prop")]

@@ -75,8 +75,8 @@ def exclusions(
                 last = pick_number(
                     numbered("funnel_to", number), label=t("funnel.exclude_to"), default=n_steps, low=2, high=n_steps
                 )
-        # Of two numbers changed one after the other, the later one gives way.
-        last = max(last, first + 1)
+        if last <= first:
+            continue  # the page says so
         events_of = None if ANY in names else names
         found.append(Exclusion(events_of, first, last, conditions.get(f"x{number}", ())))
     way = "cut"
