@@ -12,6 +12,7 @@ from ops_core.store import Store
 
 _MOST_VALUES = 200  # a text with more values than that names users, it does not describe them
 _STRATUM_VALUES = 7  # the most frequent ones have strata of their own, the rest shares one
+_SHARED = 0.5  # of the users, at least, must be comparable under a property that is held fixed
 _LEAST_PER_STRATUM = 10  # users; finer strata would hold one side only
 
 
@@ -62,11 +63,30 @@ def properties_of(store: Store, user_keys: np.ndarray) -> list[Property]:
 def strongest(properties: Sequence[Property], converted: np.ndarray, most: int) -> list[Property]:
     """The properties that go most closely with conversion: by chi-square per user beyond what chance gives.
 
-    That is the bias-corrected φ² of Bergsma (2013); properties at or below 0 say nothing and are left out.
+    That is the bias-corrected φ² of Bergsma (2013); properties at or below 0 say nothing and are left out, and so are
+    those that a stronger one already tells.
     """
     scored = [(_closeness(one.strata, converted), one) for one in properties]
     ranked = sorted((pair for pair in scored if pair[0] > 0), key=lambda pair: (-pair[0], pair[1].name))
-    return [one for _, one in ranked[:most]]
+    found: list[Property] = []
+    for _, one in ranked:
+        if len(found) < most and not any(tells(stronger, one) for stronger in found):
+            found.append(one)
+    return found
+
+
+def tells(one: Property, other: Property) -> bool:
+    """Whether one property nearly says what the other is (city says province), so that it must not be held fixed.
+
+    That is so when fewer than half of the users share their value of `one` with users of another value of `other`.
+    """
+    cells = np.bincount(_combined([one.strata, other.strata]))
+    strata = _combined([one.strata])
+    users = np.bincount(strata)
+    largest = np.zeros(len(users), np.int64)
+    first = np.unique(_combined([one.strata, other.strata]), return_index=True)[1]
+    np.maximum.at(largest, strata[first], cells)
+    return bool(users[largest < users].sum() < _SHARED * len(strata))
 
 
 def strata_of(

@@ -7,10 +7,11 @@ goes: what lies before it would be known only thanks to the conversion. Entrants
 does take no part in the behaviours (`n_unseen`).
 
 Each trait compares users with it and without it within strata, so that like is compared with like: entry week, the two
-user properties that go most closely with conversion (the trait's own left out) and, for behaviours, on how many days of
-the look-back the user was active. Difference: Mantel–Haenszel (Greenland and Robins 1985) with Sato's interval (1989);
-test: Cochran–Mantel–Haenszel (1959); p-values are Holm's (1979) over all traits that are tested. Fewer than 30 users on
-either side, or counts too small for the test (Mantel and Fleiss 1980), are "too few to say".
+user properties that go most closely with conversion (not the trait's own, nor one that says the same thing) and, for
+behaviours, on how many days of the look-back the user was active. Difference: Mantel–Haenszel (Greenland and Robins
+1985) with Sato's interval (1989); test: Cochran–Mantel–Haenszel (1959); p-values are Holm's (1979) over all traits that
+are tested. Fewer than 30 users on either side, or counts too small for the test (Mantel and Fleiss 1980), are "too few
+to say".
 
 Limits: an association is no cause; what is not recorded cannot be adjusted for. Properties are as they stand now: one
 that converting itself changes (a membership level) comes out on top without being a reason.
@@ -25,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from ops_core.analyses import funnel
-from ops_core.analyses.driver_traits import Property, properties_of, strata_of, strongest
+from ops_core.analyses.driver_traits import Property, properties_of, strata_of, strongest, tells
 from ops_core.analyses.funnel import FunnelQuery
 from ops_core.engine import path_prior
 from ops_core.engine.funnel_spec import MICROSECONDS
@@ -163,7 +164,7 @@ def _entrants(workspace: Workspace, query: FunnelQuery) -> _Entrants:
 def _of_property(
     one: Property, entrants: _Entrants, confounders: Sequence[Property], limit: int
 ) -> list[dict[str, object]]:  # fmt: skip
-    others = [other for other in confounders if other.name != one.name]
+    others = [other for other in confounders if other.name != one.name and not tells(other, one)]
     strata, used = strata_of([entrants.week], others, _N_CONFOUNDERS)
     chosen = one.compared(limit)
     counted = [_by_stratum(strata, entrants.converted, one.codes == code) for code in chosen]

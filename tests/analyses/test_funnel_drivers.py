@@ -87,6 +87,21 @@ def test_a_confounder_is_adjusted_away_and_named():
     assert "tier" not in result.traits.iloc[0]["adjusted_for"]
 
 
+def test_two_names_for_one_thing_do_not_hide_each_other():
+    # The currency says what the country is: held fixed, it would leave nothing to compare.
+    country = lambda i: "de" if i < 150 else "cn"  # noqa: E731
+    currency = lambda i: "EUR" if i < 150 else "CNY"  # noqa: E731
+    done = lambda i: i % 10 < (6 if i < 150 else 2)  # noqa: E731
+    frame = shop(400, done, country=country, currency=currency, city=lambda i: country(i) + str(i % 3))
+    result = ask(frame)
+    assert set(result.clear["name"]) >= {"country", "currency"}
+    row = result.traits[result.traits["name"] == "country"].iloc[0]
+    assert abs(row["adjusted"]) == pytest.approx(0.4, abs=0.02)
+    assert row["adjusted_for"] == ""
+    # A city is compared within its country.
+    assert (result.traits.loc[result.traits["name"] == "city", "adjusted_for"] != "").all()
+
+
 def test_few_users_are_too_few_to_say():
     result = ask(shop(200, lambda i: i < 100, channel=lambda i: "ads" if i < 29 else "shop"))
     row = trait(result, "channel", "ads")
