@@ -27,7 +27,7 @@ from ui import address
 from ui import retention_columns as columns
 from ui.choices import pick
 from ui.current import View
-from ui.layout import controls, note, panel, panel_head, panels
+from ui.layout import controls, definition, note, panel, panel_head, panels
 from ui.retention_controls import Asked, long_enough, period_before
 from ui.session import cached, remembered
 from ui.tables import table
@@ -128,6 +128,8 @@ def _compare(shown: Shown) -> None:
         compare_charts.draw(found, t, names, view.palette), frame, name="retention_compare",
         columns=columns.comparison_columns(t),
     )  # fmt: skip
+    if found.n_shared:
+        definition(t("retention_compare.shared", n=found.n_shared))
     table(frame, columns.comparison_columns(t), name="retention_compare_table", height=min(36 + 32 * len(frame), 900))
 
 

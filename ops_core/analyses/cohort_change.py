@@ -6,11 +6,13 @@ by the month they begin in, hours by day; months and quarters stand for themselv
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from ops_core.analyses.cohort_entries import difference
 from ops_core.analyses.retention import RetentionResult
 from ops_core.model.intervals import difference_of_shares, wilson
 from ops_core.model.multiplicity import holm
@@ -21,7 +23,8 @@ TOGETHER = {"hour": "day", "day": "week", "week": "month", "month": "month", "qu
 
 @dataclass(frozen=True)
 class CohortChange:
-    """The newest ripe cohort at one offset against all ripe ones before it, weighted; shares 0–1, Welch's interval."""
+    """The newest ripe cohort at one offset against all ripe ones before it, weighted; shares 0–1, Welch's interval
+    (with `recurring`, where a user stands in several cohorts, one that holds each user's entries together)."""
 
     cohort: pd.Timestamp
     offset: int
@@ -59,6 +62,8 @@ def newest_change(result: RetentionResult, offset: int = 1, group: str | None = 
     users, returned = int(newest["users"]), int(newest["returned"])
     low, high = wilson(returned, users)
     found = difference_of_shares(returned, users, earlier["returned"].sum(), earlier["users"].sum())
+    if result.query.mode == "recurring" and group is None:
+        found = difference((result, [newest["cohort"]]), (result, earlier["cohort"]), offset)
     return CohortChange(
         cohort=newest["cohort"],
         offset=offset,
@@ -83,7 +88,7 @@ def changes(result: RetentionResult, offset: int = 1) -> pd.DataFrame:
     One row per block with users: block (first day), cohorts (how many of them are ripe), users, returned, share, low,
     high (Wilson 95 %), previous_users, previous_share, difference, difference_low, difference_high, p_value, p_adjusted
     (Holm over the blocks), is_clear (p_adjusted < 0.05). nan in the first row. Without rows where columns run to as-of.
-    With `recurring` the same users stand in several blocks: bounds and p-values are nan.
+    With `recurring` the same users stand in several cohorts: intervals and tests hold each user's entries together.
     """
     rows = _comparable(result, offset, None)
     if result.query.measure == "on_or_after":
@@ -94,8 +99,9 @@ def changes(result: RetentionResult, offset: int = 1) -> pd.DataFrame:
     before = table.shift(1)
     low, high = wilson(table["returned"], table["users"])
     found = difference_of_shares(table["returned"], table["users"], before["returned"], before["users"])
-    known = np.array(result.query.mode != "recurring")
-    bounds = (np.where(known, each, np.nan) for each in (found.low, found.high, found.p_value))
+    bounds = np.array([found.low, found.high, found.p_value])
+    if result.query.mode == "recurring":
+        bounds = _clustered(result, rows["cohort"], blocks, offset)
     difference_low, difference_high, p_value = bounds
     adjusted = holm(p_value)
     return table.assign(
@@ -104,6 +110,14 @@ def changes(result: RetentionResult, offset: int = 1) -> pd.DataFrame:
         difference_low=difference_low, difference_high=difference_high, p_value=p_value, p_adjusted=adjusted,
         is_clear=np.nan_to_num(adjusted, nan=1.0) < 0.05,
     )  # fmt: skip
+
+
+def _clustered(result: RetentionResult, cohorts: pd.Series, blocks: np.ndarray, offset: int) -> np.ndarray:
+    """Low, high and p-value of each block against the one before it: [3, block]."""
+    groups = [cohorts[blocks == block] for block in np.unique(blocks)]
+    pairs = (difference((result, group), (result, before), offset) for before, group in itertools.pairwise(groups))
+    rows = [[float("nan")] * 3, *([float(found.low), float(found.high), float(found.p_value)] for found in pairs)]
+    return np.array(rows[: len(groups)]).reshape(-1, 3).T
 
 
 def _comparable(result: RetentionResult, offset: int, group: str | None) -> pd.DataFrame:

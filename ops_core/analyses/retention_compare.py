@@ -5,8 +5,9 @@ Per column the weighted means over ripe cells, at the same age on both sides, th
 first day are left out of both sides (old users pass for new ones there), unless every bucket makes a cohort
 (`recurring`).
 
-No interval is given where the two sides are not independent (users on both: a segment's reference is therefore
-everybody *outside* it), or not alike: columns that run to as-of give older cohorts more time.
+A segment's reference is everybody *outside* it, so that nobody is on both sides. Where users are (segments that
+overlap, cohorts that a user enters again and again), the interval holds each user's entries together. No interval is
+given where the sides are not alike: columns that run to as-of give older cohorts more time.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from ops_core.analyses.cohort_entries import difference
 from ops_core.analyses.retention import RetentionQuery, RetentionResult, retention_spec
 from ops_core.engine.retention_overlap import shared_users
 from ops_core.errors import QueryError
-from ops_core.model.intervals import difference_of_shares, wilson
+from ops_core.model.intervals import Difference, difference_of_shares, wilson
 from ops_core.model.multiplicity import holm
 
 FEW = 30  # users; below that a share says little
@@ -34,7 +36,7 @@ class RetentionComparison:
         difference_low, difference_high, p_value, p_adjusted (Holm), is_clear (p_adjusted < 0.05), is_small (fewer than
         30 users on a side). Differences are nan where a side has nobody, their bounds also where `untested` says why.
     `kind`: `period`, `segment` or `rest` (the reference is everybody outside the first one's segment).
-    `untested`: "", `shared_users` or `older_had_more_time`. `n_shared`: users on both sides.
+    `untested`: "" or `older_had_more_time`. `n_shared`: users on both sides.
     """
 
     first: RetentionResult
@@ -61,9 +63,11 @@ def compare(first: RetentionResult, second: RetentionResult) -> RetentionCompari
         kind = "rest"
         theirs = theirs - mine
     n_shared = 0 if kind == "rest" else _shared(first, second, same_period)
-    unlike = not same_period and query.measure == "on_or_after"
-    untested = "shared_users" if n_shared else "older_had_more_time" if unlike else ""
-    return RetentionComparison(first, second, _table(first, mine, theirs, untested), kind, untested, n_shared)
+    untested = "older_had_more_time" if not same_period and query.measure == "on_or_after" else ""
+    found = difference_of_shares(mine["returned"], mine["eligible"], theirs["returned"], theirs["eligible"])
+    if n_shared or query.mode == "recurring":
+        found = _clustered(first, second, outside=kind == "rest")
+    return RetentionComparison(first, second, _table(first, mine, theirs, found, untested), kind, untested, n_shared)
 
 
 def against_rest(result: RetentionResult) -> pd.DataFrame:
@@ -92,15 +96,31 @@ def against_rest(result: RetentionResult) -> pd.DataFrame:
     )
 
 
-def _weighted(result: RetentionResult) -> pd.DataFrame:
-    """Eligible and returned users per offset over ripe cells of cohorts whose users are known to be what they seem."""
+def _known_cells(result: RetentionResult) -> pd.DataFrame:
+    """Ripe cells of the cohorts whose users are known to be what they seem."""
     cells = result.cells[result.cells["ripe"]]
     if result.query.mode != "recurring":
         censored = result.cohorts.loc[result.cohorts["is_left_censored"], "cohort"]
         cells = cells[~cells["cohort"].isin(censored)]
+    return cells
+
+
+def _weighted(result: RetentionResult) -> pd.DataFrame:
+    """Eligible and returned users per offset."""
     offsets = [first for first, _ in result.query.windows]
-    summed = cells.groupby("offset")[["users", "returned"]].sum().reindex(offsets, fill_value=0)
+    summed = _known_cells(result).groupby("offset")[["users", "returned"]].sum().reindex(offsets, fill_value=0)
     return summed.rename(columns={"users": "eligible"}).astype(np.int64)
+
+
+def _clustered(first: RetentionResult, second: RetentionResult, *, outside: bool) -> Difference:
+    """The differences per column with each user's entries held together."""
+    cells = [(result, _known_cells(result)) for result in (first, second)]
+    found = []
+    for offset, _ in first.query.windows:
+        sides = [(result, known.loc[known["offset"] == offset, "cohort"].unique()) for result, known in cells]
+        found.append(difference(*sides, offset, outside=outside))
+    return Difference(*(np.array([float(getattr(one, part)) for one in found])
+                        for part in ("difference", "low", "high", "p_value")))  # fmt: skip
 
 
 def _shared(first: RetentionResult, second: RetentionResult, same_period: bool) -> int:
@@ -115,8 +135,9 @@ def _overlap(query: RetentionQuery, other: RetentionQuery, result: RetentionResu
     return start < other_end and other_start < end
 
 
-def _table(result: RetentionResult, mine: pd.DataFrame, theirs: pd.DataFrame, untested: str) -> pd.DataFrame:
-    found = difference_of_shares(mine["returned"], mine["eligible"], theirs["returned"], theirs["eligible"])
+def _table(
+    result: RetentionResult, mine: pd.DataFrame, theirs: pd.DataFrame, found: Difference, untested: str
+) -> pd.DataFrame:
     known = np.array(not untested)
     low, high, p_value = (np.where(known, each, np.nan) for each in (found.low, found.high, found.p_value))
     table = pd.DataFrame({"offset": mine.index, "offset_end": result.mean["offset_end"].to_numpy()})

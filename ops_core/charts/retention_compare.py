@@ -38,7 +38,7 @@ def title(comparison: RetentionComparison, t: Translator, names: tuple[str, str]
     if known.empty:
         return t("retention_compare.title_nothing", other=names[1])
     if comparison.untested:
-        return t(f"retention_compare.title_{comparison.untested}", n=int(comparison.n_shared))
+        return t(f"retention_compare.title_{comparison.untested}")
     clear = known[known["is_clear"]]
     if clear.empty:
         return t("retention_compare.title_same", name=names[0], other=names[1])

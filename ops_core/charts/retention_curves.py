@@ -110,8 +110,6 @@ def change_sentence(result: RetentionResult, t: Translator, offset: int) -> str:
         "previous_users": t.number(before["users"]), "share": t.share(last["share"]),
         "previous_share": t.share(before["share"]),
     }  # fmt: skip
-    if last["difference_low"] != last["difference_low"]:
-        return t("retention.change_shared", **named)
     numbers = {
         "points": t.number(abs(last["difference"]) * 100, 1),
         "range": t.interval(t.points(last["difference_low"]), t.points(last["difference_high"])),

@@ -78,9 +78,9 @@ def test_a_segment_is_compared_with_everybody_outside_it():
     pd.testing.assert_frame_equal(apart.columns[same], found.columns[same])
 
 
-def test_sides_that_share_users_get_no_interval():
+def test_users_on_both_sides_are_held_together():
     some = Segment("some", user_ids=frozenset({"w0u0", "w0u1", "w0u2"}))
-    other = Segment("other", user_ids=frozenset({"w0u2", "w0u3"}))
+    other = Segment("other", user_ids=frozenset({"w0u2", "w0u150"}))
     with weekly([50, 60]) as workspace:
         found = retention_compare.compare(
             answer(workspace, "2026-01-05", "2026-01-19", segment=some),
@@ -90,12 +90,31 @@ def test_sides_that_share_users_get_no_interval():
             answer(workspace, "2026-01-12", "2026-01-19", mode="recurring"),
             answer(workspace, "2026-01-05", "2026-01-12", mode="recurring"),
         )
-    assert (found.untested, found.n_shared) == ("shared_users", 1)
-    assert found.columns[["difference_low", "difference_high", "p_value"]].isna().all(axis=None)
-    assert not found.columns["is_clear"].any()
+        part = answer(workspace, "2026-01-05", "2026-01-19", mode="recurring", segment=some)
+        rest = retention_compare.compare(part, answer(workspace, "2026-01-05", "2026-01-19", mode="recurring"))
+    assert (found.n_shared, found.untested) == (1, "")
+    row = found.columns.set_index("offset").loc[1]
+    # All three of one side come back, one of two of the other: influences 0, 0, 0 and (w0u2) −¼, (w0u150) +¼.
+    assert row["difference"] == 0.5
+    assert (row["difference_high"] - row["difference_low"]) / 2 == pytest.approx(
+        t_quantile(3) * (2 / 16 * 4 / 3) ** 0.5
+    )
     assert found.columns["is_small"].all()
     # Of the cohort of the 5th, 50 came back in the week of the 12th and enter there, too.
     assert again.n_shared == 50
+    # 60 of 250 against 50 of 200; the 50 on both sides move together.
+    row = again.columns.set_index("offset").loc[1]
+    assert row["difference"] == pytest.approx(60 / 250 - 50 / 200)
+    assert 0 < row["difference_high"] - row["difference_low"] < 0.2
+    # Nobody of the segment is on the other side, though it stands in the whole.
+    assert rest.kind == "rest"
+    assert rest.columns["reference_eligible"].max() == 450 - 6
+
+
+def t_quantile(freedom: int) -> float:
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, freedom))
 
 
 def test_columns_that_run_to_as_of_are_compared_within_one_period_only():
@@ -137,7 +156,7 @@ def test_weeks_are_read_together_by_month_and_each_is_held_against_the_one_befor
         (float(expected.low), float(expected.high))
     )
     assert last["is_clear"]
-    assert recurring["difference_low"].isna().all()
+    assert recurring["difference_low"].iloc[1:].notna().all()
     assert open_ended.empty
 
 

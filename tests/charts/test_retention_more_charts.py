@@ -60,7 +60,7 @@ def test_the_change_from_month_to_month_is_told_with_its_interval():
     assert "多留住 15.0 个百分点" in curves.change_sentence(more, ZH, 1)
     assert curves.change_sentence(same, EN, 1).startswith("No clear change at week 1")
     assert "nothing to compare with yet" in curves.change_sentence(alone, EN, 1)
-    assert "no interval is given" in curves.change_sentence(recurring, EN, 1)
+    assert "95% interval" in curves.change_sentence(recurring, EN, 1)
     assert "week of 12" in curves.change_sentence(days, EN, 8).replace("\u00a0", " ")
 
 
@@ -95,7 +95,7 @@ def test_comparisons_say_what_is_clear_and_why_nothing_is():
     back = retention_compare.compare(early, late)
     assert "15.0 pp fewer" in compare_charts.title(back, EN, names)
     assert "no cohort" in compare_charts.title(retention_compare.compare(early, first), EN, names)
-    assert "on both sides" in compare_charts.title(shared, EN, names)
+    assert "No clear difference" in compare_charts.title(shared, EN, names)
     for t, palette in WAYS:
         fig = compare_charts.draw(found, t, names, palette)
         lines = {trace.name: list(trace.y) for trace in fig.data if trace.name}
