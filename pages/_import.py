@@ -6,7 +6,7 @@ import streamlit as st
 
 import ui
 from ops_core.errors import OpsError
-from ui import import_files, import_one, loading, upload_diff, uploads
+from ui import import_files, import_one, inbox, loading, upload_diff, uploads
 
 
 def render() -> None:
@@ -14,6 +14,8 @@ def render() -> None:
     t = ui.screen().t
     ui.page_head(t("import.name"), t("import.question"))
     files = uploads.drop_zone()
+    if not files:
+        inbox.waiting()
     if loading.was_cancelled():
         ui.note(t("error.load_cancelled"), "info")
     try:

@@ -14,11 +14,12 @@ def render() -> None:
     ui.page_head(t("batches.name"), t("batches.question"))
     batch_list.last_undone()
     everything = ui.remembered(lambda workspace: workspace.batches(undone=True), screen.workspace)
-    if everything.empty:
+    live = ui.remembered(Workspace.batches, screen.workspace)
+    if live.empty:
         batch_list.nothing_yet()
+    if everything.empty:
         return
     batch_list.history(everything)
-    live = ui.remembered(Workspace.batches, screen.workspace)
     if not live.empty:
         batch_list.details(live)
     ui.definition(t("batches.definition"))

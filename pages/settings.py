@@ -10,6 +10,7 @@ import ui
 from ops_core.model.time import WEEK_STARTS
 from ops_core.store.reporting import Reporting
 from ops_core.workspace import Workspace
+from ui import inbox
 from ui.text import on_primary
 
 _CURRENCIES = ("CNY", "HKD", "TWD", "JPY", "KRW", "SGD", "INR", "USD", "EUR", "GBP", "AUD", "CAD", "CHF", "BRL")
@@ -42,6 +43,7 @@ def render() -> None:
         with st.spinner(t("settings.working")):
             workspace.set_reporting(wanted)
         st.rerun()
+    inbox.setting()
     ui.definition(t("settings.definition"))
 
 

@@ -14,6 +14,7 @@ import streamlit as st
 
 from ops_core import demo, places
 from ops_core.errors import StoreError, nearest
+from ops_core.intake.inbox import Inbox
 from ops_core.locale import Translator
 from ops_core.places import DEMOS
 from ops_core.workspace import Workspace
@@ -98,7 +99,10 @@ def _answer(key: tuple[object, ...], _compute: Callable[[], R]) -> R:
 
 @st.cache_resource(show_spinner=False)
 def _open(path: str) -> Workspace:
-    return Workspace.open(path)
+    workspace = Workspace.open(path)
+    if not is_demo(Path(path).stem):
+        Inbox(workspace.store).start()
+    return workspace
 
 
 @st.cache_resource(show_spinner=False)

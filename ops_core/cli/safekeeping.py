@@ -97,7 +97,11 @@ def restore_command(t: Translator) -> click.Command:
 
 
 def rescue(refusal: OpsError, t: Translator) -> str | None:
-    """For a damaged workspace: its newest backup that opens, and the command that puts it in place."""
+    """What else a person can do: with a damaged workspace its newest backup that opens, and the command that puts it in
+    place; with one that is open elsewhere the ways on from there.
+    """
+    if refusal.code == "workspace_in_use":
+        return t("cli.in_use_hint")
     if refusal.code != "workspace_damaged":
         return None
     path = path_of(Path(str(refusal.values["path"])).stem)

@@ -43,6 +43,7 @@ def watch_command(t: Translator) -> click.Command:
                         raise
                     if not waiting:
                         click.echo(t("cli.watch.waiting", reason=busy.sentence(t)), err=True)
+                        click.echo(t("cli.in_use_hint"), err=True)
                     waiting = True
             if once:
                 return 0

@@ -14,13 +14,15 @@ from pathlib import Path
 import pandas as pd
 
 from ops_core.errors import IntakeError
+from ops_core.intake import batch
 from ops_core.intake.container import TABLE_ENDINGS
 from ops_core.intake.files import file_hash
-from ops_core.intake.load import LoadOptions, load
+from ops_core.intake.load import LoadOptions, load, opened
 from ops_core.intake.report import IntakeReport
 from ops_core.intake.watch import Watch
 from ops_core.locale import LANGUAGES, translator
 from ops_core.store import Store, saved
+from ops_core.store.batches import newest_batch
 
 _RECORD = "watched_file"
 _ENDINGS = (*TABLE_ENDINGS, ".pq", ".gz", ".zip")
@@ -66,11 +68,13 @@ class FolderWatch:
     """A folder that is looked into now and then: `ready()` tells files that came or changed, `take(…)` loads them.
 
     A file is ready when two looks in a row found the same size and time of change, so that one that is still being
-    written is left alone. The workspace is needed for `take` only.
+    written is left alone. The workspace is needed for `take` only. With `as_before_only` a file is loaded when one with
+    the same columns was loaded before, the same way; anything else waits for a person.
     """
 
     folder: Path
     options: LoadOptions = field(default_factory=LoadOptions)
+    as_before_only: bool = False
     _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)
     _settled: dict[Path, tuple[int, int]] = field(default_factory=dict)
 
@@ -95,17 +99,34 @@ class FolderWatch:
                 continue  # gone, or not written yet
             mark = file_hash(path)
             self._settled[path] = state
-            if mark in known and (known[mark]["batch"] is not None or known[mark]["asked"] == self._asked):
+            asked = self._asked(store)
+            if mark in known and (known[mark]["batch"] is not None or known[mark]["asked"] == asked):
                 continue
-            outcome = _taken(store, path, self.options, Watch())
-            known[mark] = _record(outcome, self._asked)
+            outcome = self._outcome(store, path)
+            known[mark] = _record(outcome, asked)
             saved.save(store, _RECORD, mark, known[mark])
             yield outcome
 
-    @property
-    def _asked(self) -> str:
+    def try_again(self) -> None:
+        """Files that were refused are looked at once more: what was loaded meanwhile may tell how to read them."""
+        self._settled.clear()
+
+    def _outcome(self, store: Store, path: Path) -> Outcome:
+        if self.as_before_only:
+            try:
+                with opened(store, path, self.options) as source:
+                    is_known = batch.remembered(store, source.columns) is not None
+                    columns = list(source.columns[:12])
+            except IntakeError as refusal:
+                return Outcome(path, refusal=refusal)
+            if not is_known:
+                return Outcome(path, refusal=IntakeError("not_seen_before", columns=columns))
+        return _taken(store, path, self.options, Watch())
+
+    def _asked(self, store: Store) -> str:
         """What was said about the files: a refused one is worth another try when that has changed."""
-        return f"{self.options.kind} {self.options.source_time_zone or ''} {self.options.as_of or ''}"
+        said = f"{self.options.kind} {self.options.source_time_zone or ''} {self.options.as_of or ''}"
+        return f"{said} {newest_batch(store)}" if self.as_before_only else said
 
 
 def watched_files(store: Store) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from ops_core.store import snapshot
 from ops_core.store.store import MEMORY_PATH, Store
 
 _ENDING = ".duckdb"
+_DAY_SECONDS = 86_400
 
 
 def backup(store: Store, path: str | Path | None = None) -> Path:
@@ -48,6 +49,21 @@ def automatic(store: Store) -> Path | None:
             old.unlink(missing_ok=True)
         return target
     return None
+
+
+def daily(store: Store) -> Path | None:
+    """An automatic backup where something was loaded since the last backup and that is a day old."""
+    if store.path == MEMORY_PATH:
+        return None
+    with store.cursor() as cursor:
+        loaded_at = cursor.execute("SELECT max(loaded_at) FROM batches").fetchone()[0]
+    if loaded_at is None:
+        return None
+    now, made = dt.datetime.now(dt.UTC).timestamp(), [file.stat().st_mtime for file in backups(store.path)]
+    newest = max(made, default=0.0)
+    if newest >= loaded_at.replace(tzinfo=dt.UTC).timestamp() or now - newest < _DAY_SECONDS:
+        return None
+    return automatic(store)
 
 
 def restore(backup_path: str | Path, path: str | Path) -> Path | None:

@@ -36,6 +36,12 @@ def batches(store: Store, undone: bool = False) -> pd.DataFrame:
     return found.astype({"replaced_by": "Int64"})
 
 
+def newest_batch(store: Store) -> int:
+    """The number of the latest upload, undone or not; 0 without any."""
+    with store.cursor() as cursor:
+        return cursor.execute("SELECT coalesce(max(batch_id), 0) FROM batches").fetchone()[0]
+
+
 def replaced_by(store: Store, batch_id: int) -> list[int]:
     """Batches with rows that a batch has replaced: undoing it brings those back."""
     query = "SELECT old_batch FROM replacements WHERE by_batch = $batch AND n_rows > 0 ORDER BY 1"

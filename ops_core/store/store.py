@@ -22,6 +22,7 @@ from ops_core.store.schema import MIGRATIONS, SCHEMA_VERSION, Column
 from ops_core.store.turns import Turns
 
 MEMORY_PATH = ":memory:"
+_PATIENCE_SECONDS = 60.0
 
 # The error names the file, too, and a file may be called clock.duckdb: whole phrases only.
 _HELD_ELSEWHERE = re.compile(r"could not set lock|conflicting lock|used by another process", re.IGNORECASE)
@@ -37,6 +38,9 @@ class Store:
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: str, staging: Path) -> None:
         self._connection = connection
         self._write_lock = threading.RLock()
+        self._cursors = threading.Condition()  # the engine refuses to close, or a second call, while one is under way
+        self._n_cursors = 0
+        self._is_closing = False
         self._turns = Turns()
         self._settings: tuple[int, dict[str, str]] = (-1, {})  # as read after so many writes
         self._version = (-1, 0)  # data version, likewise
@@ -140,8 +144,11 @@ class Store:
                 cursor.execute("UPDATE meta SET schema_version = $version", {"version": SCHEMA_VERSION})
 
     def close(self) -> None:
-        """Release the file and remove what was staged."""
-        self._connection.close()
+        """Release the file and remove what was staged, as soon as what others are at is done."""
+        with self._cursors:
+            self._is_closing = True
+            self._cursors.wait_for(lambda: self._n_cursors == 0, timeout=_PATIENCE_SECONDS)
+            self._connection.close()
         shutil.rmtree(self.staging, ignore_errors=True)
 
     # Reading and writing ---------------------------------------------------------------------------------------
@@ -149,14 +156,18 @@ class Store:
     @contextlib.contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor of one's own for one piece of reading."""
-        try:
+        with self._cursors:
+            if self._is_closing:
+                raise StoreError("workspace_closed", path=Path(self.path).name)
             cursor = self._connection.cursor()
-        except duckdb.ConnectionException as error:
-            raise StoreError("workspace_closed", path=Path(self.path).name) from error
+            self._n_cursors += 1
         try:
             yield cursor
         finally:
             cursor.close()
+            with self._cursors:
+                self._n_cursors -= 1
+                self._cursors.notify_all()
 
     @contextlib.contextmanager
     def write(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -65,7 +65,8 @@ def test_weeks_that_follow_each_other_have_nothing_missing():
         )
         workspace.load(later)
         assert counts(workspace, 2) == (0, 0, 0, 0, 4)
-        assert "covers another time: no row of this upload (4)" in sentences(workspace.upload_diff(2), translator("en"))[0]
+        said = sentences(workspace.upload_diff(2), translator("en"))[0]
+        assert "covers another time: no row of this upload (4)" in said
 
 
 def test_users_orders_assignments_spend_and_units():
