@@ -20,6 +20,7 @@ T = TypeVar("T")
 Texts = tuple[str, ...]
 
 _STATE = "address"
+_OF_READER = ("workspace", "lang")
 SHARED = ("workspace", "period", "compare", "segment", "lang")
 
 
@@ -94,6 +95,19 @@ def link_to(page: str, **shared: str) -> list[tuple[str, str]]:
     kept.update({name: (text,) for name, text in shared.items()})
     kept.update(memory.asked.get(page, {}))
     return [(name, text) for name, texts in kept.items() for text in texts]
+
+
+def parameters() -> tuple[tuple[str, str], ...]:
+    """What the address says of this page, without workspace and language."""
+    return tuple(
+        (name, text) for name in st.query_params if name not in _OF_READER for text in st.query_params.get_all(name)
+    )
+
+
+def link_of(parameters: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The parameters of a link that shows exactly these, in the present workspace and language."""
+    kept = [(name, text) for name in _OF_READER for text in _memory().seen.get(name, ())]
+    return [*kept, *parameters]
 
 
 def control_key(name: str) -> str:

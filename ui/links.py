@@ -51,6 +51,11 @@ def question(name: str, label: str, asked: Mapping[str, Sequence[str]], icon: st
     )  # fmt: skip
 
 
+def view_link(name: str, label: str, parameters: Sequence[tuple[str, str]]) -> None:
+    """A link to a page exactly as these parameters of its address show it."""
+    st.page_link(st.session_state[_STATE][name], label=label, query_params=address.link_of(parameters))
+
+
 def first() -> str:
     """The address of the page that the bare address shows."""
     return next(iter(st.session_state[_STATE]))

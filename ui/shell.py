@@ -13,7 +13,7 @@ from ops_core.errors import StoreError, nearest
 from ops_core.locale import LANGUAGES, Translator, translator
 from ops_core.model.segment import Segment
 from ops_core.workspace import Workspace
-from ui import address, links, periods, rescue, session
+from ui import address, links, periods, rescue, session, views
 from ui.current import Screen, View
 from ui.text import chip, plain, small
 
@@ -53,6 +53,7 @@ def bar(t: Translator) -> Screen:
             shown = Screen(workspace=workspace, t=t, palette=_palette())
             if session.remembered(_has_events, workspace):
                 shown = _view(workspace, t, shown.palette)
+            views.control(shown)
     finally:
         with row:
             st.space("stretch")
