@@ -82,10 +82,11 @@ def append_events(
                 ON keys.written = incoming_events.user_id
             JOIN (SELECT written, event_code FROM incoming_names JOIN event_names USING (name)) AS codes
                 ON codes.written = incoming_events.event
-            ORDER BY 1, 2, 3, 4)
+            ORDER BY {order})
     """
     given = quoted_list(names if not event_ids else ["event_id", *names])
-    n = cursor.execute(statement.replace("{given}", given), {"batch_id": batch_id}).fetchone()[0]
+    statement = statement.replace("{given}", given).replace("{order}", "1, 2, 3" if given else "1, 2, 3, 4")
+    n = cursor.execute(statement, {"batch_id": batch_id}).fetchone()[0]
     cursor.execute("DROP TABLE incoming_users")
     cursor.execute("DROP TABLE incoming_names")
     return n
