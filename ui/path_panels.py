@@ -105,11 +105,20 @@ def _groups(result: PathResult, t: Translator) -> dict[str, str]:
     """Blocks beyond the start, then bands: code → label."""
     found = {}
     for row in result.nodes[result.nodes["level"] > 0].to_dict("records"):
-        told = {"level": row["level"], "name": words.node_name(row, result, t), "users": t.number(row["users"])}
+        told = {
+            "level": words.level_name(row["level"], result.query, t),
+            "name": words.node_name(row, result, t),
+            "users": t.number(row["users"]),
+        }
         found[charts.node_code(row["level"], row["node"])] = t("paths.group_node", **told)
     for row in result.links.to_dict("records"):
         names = _ends(row, result, t)
-        told = {"level": row["level"], "source": names[0], "target": names[1], "users": t.number(row["users"])}
+        told = {
+            "level": words.level_name(row["level"], result.query, t),
+            "source": names[0],
+            "target": names[1],
+            "users": t.number(row["users"]),
+        }
         found[charts.link_code(row["level"], row["source"], row["target"])] = t("paths.group_link", **told)
     return found
 
