@@ -72,7 +72,8 @@ class UploadDiff:
 
 
 def compare(store: Store, batch_id: int) -> UploadDiff:
-    """An upload beside the previous one of the same kind whose columns largely agree.
+    """An upload beside the previous one of the same kind whose columns largely agree: the latest that covers some of
+    the same time, else the latest.
 
     Raises:
         StoreError: there is no such batch, or it was undone.
@@ -86,7 +87,7 @@ def compare(store: Store, batch_id: int) -> UploadDiff:
         before = [number for number, _ in known if _about_the_same(cursor, upload, number)]
         if not before:
             return UploadDiff(upload, None, volumes=volumes)
-        previous = read_upload(cursor, before[-1])
+        previous = _latest_beside(upload, [read_upload(cursor, number) for number in before])
         appeared, vanished = column_changes(previous.columns, upload.columns)
         found = UploadDiff(upload, previous, appeared=appeared, vanished=vanished, volumes=volumes)
         return _with_rows(cursor, store.rules, found)
@@ -109,6 +110,15 @@ def same_file(store: Store, file_hash: str) -> int | None:
     with store.cursor() as cursor:
         query = "SELECT max(batch_id) FROM batches WHERE file_hash = $hash AND undone_at IS NULL"
         return cursor.execute(query, {"hash": file_hash}).fetchone()[0]
+
+
+def _latest_beside(upload: Upload, before: list[Upload]) -> Upload:
+    """The latest upload before this one that covers some of its time; where none does, the latest."""
+    if upload.first_at is not None:
+        for other in reversed(before):
+            if other.first_at is not None and other.first_at <= upload.last_at and other.last_at >= upload.first_at:
+                return other
+    return before[-1]
 
 
 def _series(upload: Upload) -> Series:

@@ -69,6 +69,16 @@ def test_weeks_that_follow_each_other_have_nothing_missing():
         assert "covers another time: no row of this upload (4)" in said
 
 
+def test_a_corrected_export_of_an_older_week_is_compared_with_that_week():
+    with Workspace.memory() as workspace:
+        january = pd.DataFrame(FIRST, columns=EVENTS)
+        workspace.load(january)
+        workspace.load(january.assign(time=[f"2026-02-0{day} 08:00" for day in range(1, 5)], event_id=list("wxyz")))
+        workspace.load(pd.DataFrame(SECOND[:4], columns=EVENTS), replace="all")
+        assert workspace.upload_diff(3).previous.batch_id == 1
+        assert counts(workspace, 3) == (1, 1, 1, 2, 0)
+
+
 def test_users_orders_assignments_spend_and_units():
     users = pd.DataFrame({"user_id": ["a", "b", "c"], "signup_at": ["2026-01-01"] * 3, "city": ["x", "y", "z"]})
     users_2 = pd.DataFrame({"user_id": ["a", "b", "d"], "signup_at": ["2026-01-01"] * 3, "city": ["x", "Y", "w"]})
