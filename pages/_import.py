@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 import ui
 from ops_core.errors import OpsError
 from ui import import_files, import_one, inbox, loading, upload_diff, uploads
@@ -32,27 +30,19 @@ def render() -> None:
 
 
 def _one(upload: uploads.Upload) -> None:
-    t = ui.screen().t
     import_one.head(upload)
     ready = import_one.prepare(upload)
     ready = ready and upload_diff.how_to_load(ready)
-    if ready is None:
-        return
-    label = t("import.load_n", rows=t.number(ready.look.n_rows))
-    if st.button(ui.on_primary(ui.screen().palette, label), type="primary"):
-        loading.load([ready], ready.target)
+    if ready is not None:
+        loading.button([ready], ready.target)
 
 
 def _several(files: list[uploads.Upload]) -> None:
-    t = ui.screen().t
     import_files.head(files)
     ready, target = import_files.prepare(files)
-    if target is None:
-        return
-    import_files.hint(files, ready)
-    label = t("import.load_files", n=len(ready))
-    if st.button(ui.on_primary(ui.screen().palette, label), type="primary", disabled=not ready):
-        loading.load(ready, target)
+    if target is not None:
+        import_files.hint(files, ready)
+        loading.button(ready, target)
 
 
 if __name__ == "__main__":

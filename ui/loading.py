@@ -20,10 +20,19 @@ from ui.import_one import Ready, quarantine_columns
 from ui.import_work import Progress, waited_for
 from ui.mapping import Target
 from ui.tables import Column, table
-from ui.text import plain, small
+from ui.text import on_primary, plain, small
 
 _REPORT, _CANCELLED = uploads.REPORT, "import.cancelled"
 _NEXT = ("overview", "funnel", "retention", "campaigns", "segments", "batches")
+
+
+def button(files: Sequence[Ready], target: Target) -> None:
+    """The button that loads, and what it does."""
+    t = screen().t
+    one = len(files) == 1
+    label = t("import.load_n", rows=t.number(files[0].look.n_rows)) if one else t("import.load_files", n=len(files))
+    if st.button(on_primary(screen().palette, label), type="primary", disabled=not files, key="import.load"):
+        load(files, target)
 
 
 def load(files: Sequence[Ready], target: Target) -> None:

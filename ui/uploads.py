@@ -17,7 +17,7 @@ from ops_core.errors import IntakeError, OpsError
 from ops_core.intake.archive import unpacked
 from ui import empty
 from ui.current import screen
-from ui.text import small
+from ui.text import plain, small
 
 MAX_MB, MAX_FILES = 100, 50
 ENDINGS = ("csv", "tsv", "txt", "tab", "dat", "xlsx", "xls", "xlsm", "parquet", "json", "jsonl", "ndjson", "gz", "zip")
@@ -51,8 +51,8 @@ def drop_zone() -> list[Upload]:
     files = waiting()
     if not files or st.session_state.get(_ADDING):
         _place()
-    for refusal in st.session_state.pop(_REFUSED, []):
-        st.warning(refusal.sentence(t).replace("$", "\\$"), icon=":material/warning:")
+    for refusal in st.session_state.get(_REFUSED, []):
+        st.warning(plain(refusal.sentence(t)), icon=":material/warning:")
     if not files:
         _samples()
     return files
@@ -76,7 +76,8 @@ def forget(mark: str | None = None) -> None:
     st.session_state[_WAITING] = [upload for upload in waiting() if upload not in gone]
     for key in [key for key in st.session_state if any(str(key).endswith(upload.mark) for upload in gone)]:
         del st.session_state[key]
-    st.session_state.pop(_ADDING, None)
+    for key in (_ADDING, _REFUSED):
+        st.session_state.pop(key, None)
 
 
 def add(name: str, content: bytes) -> Upload:
