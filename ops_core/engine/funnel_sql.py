@@ -1,17 +1,16 @@
 """The portable route: a plain ordered funnel as running-maximum windows, in SQL that any engine of rank has.
 
 Each row of a step carries the latest start from which it can be reached inside the window; the running maximum hands
-it on to the next step. It answers the depth of each user and must agree with the array kernel; it knows no exclusions,
-no held property, no optional steps and no steps that share events.
+it on to the next step. It answers the depth of each user and must agree with the array kernel. Funnels with exclusions,
+a held property, optional steps, steps that share events or another order go by joins (`funnel_joins`).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ops_core.engine import selection
+from ops_core.engine import funnel_joins, selection
 from ops_core.engine.funnel_spec import FunnelSpec
-from ops_core.errors import EngineError
 from ops_core.store import Store
 from ops_core.store.store import utc_datetime
 
@@ -29,13 +28,14 @@ _CHAIN = """
 
 
 def depths(store: Store, spec: FunnelSpec) -> tuple[np.ndarray, np.ndarray]:
-    """Users (sorted keys) who enter, and how many steps they reach.
+    """Users (sorted keys) who are counted, and the last step of their deepest attempt.
 
     Raises:
-        EngineError: the funnel uses something that this route does not know.
+        EngineError: every attempt is asked for, not every user.
         QueryError: an event or a property that does not exist.
     """
-    _check(spec)
+    if not _is_plain(spec):
+        return funnel_joins.depths(store, spec)
     parts, parameters = [], {"start": utc_datetime(spec.start_us), "end": utc_datetime(spec.end_us)}
     parameters["window_us"] = spec.window_us
     for number, step in enumerate(spec.steps):
@@ -63,10 +63,10 @@ def depths(store: Store, spec: FunnelSpec) -> tuple[np.ndarray, np.ndarray]:
     return keys[kept], reached[kept]
 
 
-def _check(spec: FunnelSpec) -> None:
+def _is_plain(spec: FunnelSpec) -> bool:
     names = [name for step in spec.steps for name in step.events or ("*", "*")]
-    plain = spec.order == "ordered" and spec.window_us is not None and not spec.exclusions and not spec.clip
-    if not plain or spec.hold_constant or spec.reentry != "deepest" or len(set(names)) < len(names):
-        raise EngineError("funnel_portable_only_plain")
-    if any(step.optional for step in spec.steps) or any(one.is_user_level for one in spec.filters):
-        raise EngineError("funnel_portable_only_plain")
+    if spec.order != "ordered" or spec.window_us is None or spec.exclusions or spec.clip or spec.hold_constant:
+        return False
+    if spec.reentry != "deepest" or spec.as_of_us is not None or len(set(names)) < len(names):
+        return False
+    return not any(step.optional for step in spec.steps) and not any(one.is_user_level for one in spec.filters)

@@ -9,9 +9,8 @@ from dataclasses import replace
 import pytest
 
 from ops_core.engine import funnel as engine
-from ops_core.engine import funnel_joins, funnel_sql
+from ops_core.engine import funnel_sql
 from ops_core.engine.funnel_spec import FunnelSpec, Step
-from ops_core.errors import EngineError
 from ops_core.model import Filter
 from tests.oracles import funnel as oracle
 from tests.oracles import funnel_cases as cases
@@ -58,21 +57,15 @@ def test_the_kernel_answers_like_plain_python(tables, store, ids, round_number: 
         assert {user: one[0][0] for user, one in immature.items()} == early, spec
 
 
-def test_joins_in_sql_answer_like_the_kernel(store):
+def test_the_portable_route_answers_funnels_of_every_kind(store):
     # Ties, repeats, optional steps, exclusions, held values, clipping, natural days, any and strict order, as-of.
     rng = random.Random(SEED + 100)
     for _ in range(20):
         spec = cases.spec(rng)
         spec = replace(spec, reentry="deepest" if spec.reentry == "every_attempt" else spec.reentry)
         found = engine.answer(store, spec).counted
-        keys, depths = funnel_joins.depths(store, spec)
+        keys, depths = funnel_sql.depths(store, spec)
         assert (keys.tolist(), depths.tolist()) == (found.user_keys.tolist(), found.depth.tolist()), spec
-
-
-def test_joins_count_users_not_attempts(store):
-    spec = replace(cases.spec(random.Random(1)), reentry="every_attempt")
-    with pytest.raises(EngineError, match="counts users, not every attempt"):
-        funnel_joins.depths(store, spec)
 
 
 def attempts_of(journeys: engine.Journeys, ids: list[str], asked: set[str]) -> dict[str, list[object]]:

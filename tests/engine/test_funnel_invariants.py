@@ -15,7 +15,7 @@ from ops_core import Filter, Period, Workspace
 from ops_core.analyses import funnel
 from ops_core.engine import funnel as engine
 from ops_core.engine import funnel_sql, steps
-from ops_core.engine.funnel_spec import FunnelSpec, Step, as_steps
+from ops_core.engine.funnel_spec import FunnelSpec, as_steps
 from ops_core.errors import EngineError
 from ops_core.store import layout
 from tests.support import workspace_of
@@ -113,13 +113,11 @@ def test_the_portable_route_agrees(workspace, names, n_steps, window):
     )
 
 
-def test_the_portable_route_refuses_what_it_does_not_know():
+def test_the_portable_route_counts_users_not_attempts():
     with shop([("u", "a", 1)]) as workspace:
-        spec = FunnelSpec(as_steps(("a", "b")), START, START + 3600 * SECOND, 60 * SECOND)
-        for other in ({"order": "strict"}, {"window_us": None}, {"steps": as_steps(("a", "a"))},
-                      {"steps": (Step("a"), Step("b", optional=True))}):  # fmt: skip
-            with pytest.raises(EngineError, match="plain ordered funnels only"):
-                funnel_sql.depths(workspace.store, replace(spec, **other))
+        spec = FunnelSpec(as_steps(("a", "b")), START, START + 3600 * SECOND, 60 * SECOND, reentry="every_attempt")
+        with pytest.raises(EngineError, match="counts users, not every attempt"):
+            funnel_sql.depths(workspace.store, spec)
 
 
 def many_users(n_users: int, seed: int) -> pd.DataFrame:
