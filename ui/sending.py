@@ -8,6 +8,7 @@ goes with the containers around it; the browser draws it while the script goes o
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 _POST, _PLACE = "post", "place_of_main_chart"
 _AHEAD = 0.1  # seconds; longer delays the rest of the page, shorter the main chart
+_HAND_OVER = 0.012  # seconds in which the server's other thread sends the chart, before the script goes on
+_PATIENCE = 0.3  # seconds after which what was drawn is not held back for a chart that takes its time
 _NOW, _NEVER = 0.0, float("inf")
 
 
@@ -30,19 +33,22 @@ class _Post:
     release_at: float
     waiting: list[ForwardMsg] = field(default_factory=list)
     last_place: tuple[int, ...] = ()
+    lock: threading.RLock = field(default_factory=threading.RLock)
 
     def take(self, message: ForwardMsg) -> None:
         """Stands where Streamlit sends an element."""
-        self.waiting.append(message)
+        with self.lock:
+            self.waiting.append(message)
         self.last_place = tuple(message.metadata.delta_path)
         if time.monotonic() >= self.release_at:
             self.release()
 
     def release(self) -> None:
         """Send what waits, in its order."""
-        waiting, self.waiting = self.waiting, []
-        for message in waiting:
-            self.send(message)
+        with self.lock:
+            waiting, self.waiting = self.waiting, []
+            for message in waiting:
+                self.send(message)
 
     def overtake(self) -> None:
         """Send the element drawn last and the containers that it stands in."""
@@ -79,10 +85,26 @@ def in_order(*, arrived: bool) -> Iterator[None]:
         post.release()
 
 
-def at_once() -> None:
-    """Something long begins: what was drawn so far is shown meanwhile, unless the main chart is just on its way."""
+@contextmanager
+def meanwhile() -> Iterator[None]:
+    """While an answer is computed: when it takes long, what was drawn so far is shown."""
     post = st.session_state.get(_POST)
-    if post is not None and post.release_at == _NEVER:
+    if post is None or post.release_at < _NEVER:
+        yield
+        return
+    timer = threading.Timer(_PATIENCE, post.release)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def at_once() -> None:
+    """Something long begins that tells how far it is: what was drawn so far is sent."""
+    post = st.session_state.get(_POST)
+    if post is not None:
         post.release()
 
 
@@ -98,4 +120,5 @@ def main_chart() -> None:
         else:
             post.release()
         post.release_at = time.monotonic() + _AHEAD
+        time.sleep(_HAND_OVER)
     st.session_state[_PLACE] = post.last_place

@@ -93,8 +93,8 @@ def _key(function: Callable[..., object], workspace: Workspace, query: str) -> t
 @st.cache_resource(show_spinner=False, max_entries=512)
 def _answer(key: tuple[object, ...], _compute: Callable[[], R]) -> R:
     del key  # it is what the cache goes by
-    sending.at_once()
-    return _compute()
+    with sending.meanwhile():
+        return _compute()
 
 
 @st.cache_resource(show_spinner=False)

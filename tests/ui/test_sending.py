@@ -7,6 +7,8 @@ from streamlit.testing.v1 import AppTest
 
 def page() -> None:
     """Two texts, a chart in a container, a text; each sent message is noted by its place."""
+    import time
+
     import streamlit as st
     from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -28,7 +30,8 @@ def page() -> None:
         with st.container():
             st.text("beside")
             if state.get("long"):
-                sending.at_once()
+                with sending.meanwhile():
+                    time.sleep(state["long"])
             st.text("the chart")
             sending.main_chart()
         st.text("below")
@@ -74,9 +77,12 @@ def test_a_chart_that_has_moved_waits_for_its_place():
 
 def test_what_is_known_is_shown_while_something_long_is_computed():
     app = arrived_page()
-    app.session_state["long"] = True
+    app.session_state["long"] = 0.6
     app.run()
     assert app.session_state["sent"] == [ABOVE, AROUND, BESIDE, CHART, BELOW]
+    app.session_state["long"] = 0.01
+    app.run()
+    assert app.session_state["sent"] == [AROUND, CHART, ABOVE, BESIDE, BELOW]
 
 
 def test_a_page_that_breaks_has_sent_what_it_drew():
