@@ -163,6 +163,15 @@ def test_the_people_of_a_clicked_bar_stand_in_a_dialog(home):
     assert next(one.value for one in page.text_input if one.key == "funnel_bar_segment") == "Did buy"
 
 
+def test_people_are_lost_before_optional_steps_too(home):
+    page = run(funnel_optional=["2", "3"])
+    assert any("who did view and not buy" in one.value for one in page.markdown)
+    page.session_state["funnel_clicked"] = ("lost", 3)
+    page.run()
+    assert not page.exception
+    assert [error.value for error in page.error] == []
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_depth_and_aarrr_open(home, language: str):
     page = AppTest.from_string("import app\napp.main(start='funnel')\n", default_timeout=60)

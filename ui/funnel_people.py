@@ -46,10 +46,10 @@ def section(view: View, result: FunnelResult, comparison: FunnelComparison | Non
     kinds = {"lost": t("funnel.people_lost"), "reached": t("funnel.people_reached")}
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         kind = pick("funnel_people", kinds, label=t("funnel.people"), style="segments")
-        if kind == "lost" and len(required) > 1:
+        if kind == "lost":
             worst = words.moved_step(comparison) or words.largest_loss(result) or 2
             default = max(number for number in required if number < worst)
-            stops = {str(number): f"{number}  {names[number - 1]}" for number in required if number < max(required)}
+            stops = {str(number): f"{number}  {names[number - 1]}" for number in required if number < len(names)}
             step = int(pick("funnel_lost", stops, label=t("funnel.lost_after"), default=str(default)))
         else:
             stops = {str(number): f"{number}  {name}" for number, name in enumerate(names, 1)}
@@ -77,7 +77,7 @@ def _told(view: View, result: FunnelResult, kind: str, step: int) -> tuple[str, 
             "funnel.reached_segment", step=names[step - 1]
         )
     required = [number for number, one in enumerate(result.query.steps, 1) if not one.optional]
-    following = next(number for number in required if number > step)
+    following = next((number for number in required if number > step), step + 1)  # maybe all that follow are optional
     lost = reached[step - 1] & ~reached[following - 1]
     n = len(set(result.journeys.user_keys[lost].tolist()))
     told = {"step": names[step - 1], "next": names[following - 1]}
