@@ -30,6 +30,7 @@ from ops_core.analyses.driver_traits import Property, properties_of, strata_of, 
 from ops_core.analyses.funnel import FunnelQuery
 from ops_core.engine import path_prior
 from ops_core.engine.funnel_spec import MICROSECONDS
+from ops_core.engine.path_steps import LONGEST_US
 from ops_core.errors import QueryError
 from ops_core.model.multiplicity import holm
 from ops_core.model.stratified import mantel_haenszel
@@ -69,7 +70,7 @@ class DriverQuery:
     def __post_init__(self) -> None:
         if self.funnel.reentry == "every_attempt":
             raise QueryError("drivers_attempts")
-        if isinstance(self.lookback_seconds, (str, bool)) or not self.lookback_seconds > 0:
+        if isinstance(self.lookback_seconds, (str, bool)) or not 0 < self.lookback_seconds < float("inf"):
             raise QueryError("drivers_lookback", value=self.lookback_seconds)
         if not 1 <= self.limit <= 50:
             raise QueryError("drivers_limit", value=self.limit)
@@ -137,7 +138,8 @@ def analyze(workspace: Workspace, query: DriverQuery) -> DriverResult:
     properties = properties_of(workspace.store, entrants.user_keys)
     confounders = strongest(properties, entrants.converted, _N_CONFOUNDERS + 1)
     rows = [row for one in properties for row in _of_property(one, entrants, confounders, query.limit)]
-    moments = path_prior.Moments(entrants.user_keys, entrants.at_us, round(query.lookback_seconds * MICROSECONDS))
+    window_us = max(1, min(round(query.lookback_seconds * MICROSECONDS), LONGEST_US))
+    moments = path_prior.Moments(entrants.user_keys, entrants.at_us, window_us)
     seen = path_prior.is_seen(workspace.store, moments)
     moments = path_prior.Moments(entrants.user_keys[seen], entrants.at_us[seen], moments.window_us)
     rows += _of_behaviours(workspace, moments, entrants.take(seen), [one.take(seen) for one in confounders])

@@ -27,6 +27,7 @@ from ops_core.analyses import path_tables as tables
 from ops_core.engine import path_steps as engine
 from ops_core.engine import selection
 from ops_core.engine.funnel_spec import MICROSECONDS
+from ops_core.engine.path_steps import LONGEST_US
 from ops_core.errors import QueryError
 from ops_core.model.filters import Filter
 from ops_core.model.period import Period
@@ -86,7 +87,7 @@ class PathQuery:
             raise QueryError("path_before_first_seen")
         if self.start is None and not all(one.is_user_level for one in self.filters):
             raise QueryError("path_first_seen_filter")
-        if isinstance(self.window_seconds, (str, bool)) or not self.window_seconds > 0:
+        if isinstance(self.window_seconds, (str, bool)) or not 0 < self.window_seconds < float("inf"):
             raise QueryError("path_window", value=self.window_seconds)
         if not 1 <= self.levels <= MOST_LEVELS:
             raise QueryError("path_levels", value=self.levels, most=MOST_LEVELS)
@@ -107,7 +108,7 @@ class PathQuery:
         if workspace.as_of_us is None:
             raise QueryError("no_data_yet")
         start_us, end_us = self.period.bounds(workspace.rules)
-        window_us = max(1, min(round(self.window_seconds * MICROSECONDS), 1 << 52))
+        window_us = max(1, min(round(self.window_seconds * MICROSECONDS), LONGEST_US))
         return engine.PathSpec(
             self.start_events, start_us, end_us, window_us, self.direction, self.levels, self.collapse, self.clip,
             self.hidden, self.segment, self.filters, workspace.as_of_us,

@@ -23,6 +23,7 @@ from ops_core.store import Store, catalog
 
 Array = np.ndarray
 ENDED = -1  # in place of an event: nothing more within the window
+LONGEST_US = 1 << 52  # a window of 142 years: more than any data, and still an instant the store can name
 _BLOCK_ROWS = 1_000_000
 
 

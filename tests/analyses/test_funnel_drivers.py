@@ -158,6 +158,12 @@ def test_who_entered_before_the_look_back_fits_is_apart():
     assert (result.traits.loc[result.traits["kind"] == BEHAVIOUR, ["n_with", "n_without"]].sum(axis=1) == 20).all()
 
 
+def test_a_look_back_longer_than_the_data_leaves_everybody_apart():
+    result = ask(shop(50, lambda i: i < 25, channel=lambda i: "ads" if i % 2 else "shop"), lookback_seconds=1e12)
+    assert result.n_unseen == 50
+    assert set(result.traits["kind"]) == {PROPERTY}
+
+
 def test_second_attempts_do_not_make_the_first_one_a_driver():
     # Everybody views twice and half of them buy after the second view: the attempt that counts for buyers is the
     # second one, before which they viewed; for the others it is the first one. Viewing before is no driver.
@@ -303,6 +309,7 @@ def test_nobody_entered():
     [
         ({"funnel": FunnelQuery(STEPS, JAN, DAY, reentry="every_attempt")}, "only be told of users, not of attempts"),
         ({"lookback_seconds": 0}, "look-back must be longer than 0 seconds"),
+        ({"lookback_seconds": float("inf")}, "look-back must be longer than 0 seconds"),
         ({"limit": 0}, "Between 1 and 50 values"),
         ({"alpha": 1}, "between 0 and 1"),
     ],

@@ -206,6 +206,14 @@ def test_users_without_events_have_paths_that_are_over_at_once():
         check_invariants(result)
 
 
+@pytest.mark.parametrize("direction", paths.DIRECTIONS)
+def test_a_window_longer_than_any_data_leaves_everybody_apart(direction: str):
+    result = asked("a: buy@0 view@1", PathQuery("buy", JAN, 10**12, direction=direction))
+    assert (result.n_started, result.n_immature) == (0, 1)
+    clipped = asked("a: buy@0 view@1", PathQuery("buy", Period("2026-01-05", "2026-01-06"), 10**12, clip=True))
+    assert steps_by_user(clipped) == {"a": ("view",)}
+
+
 def test_everybody_who_started_is_the_first_node():
     result = asked("a: buy@0\nb: buy@0 view@1", PathQuery("buy", JAN, 60))
     assert result.users(0, 0) == ["a", "b"]
@@ -220,6 +228,7 @@ def test_everybody_who_started_is_the_first_node():
         ({"start": None, "filters": (Filter("coupon", "eq", "A"),)}, "no start event to filter on"),
         ({"window_seconds": 0}, "longer than 0 seconds"),
         ({"window_seconds": float("nan")}, "longer than 0 seconds"),
+        ({"window_seconds": float("inf")}, "longer than 0 seconds"),
         ({"levels": 9}, "1 to 8 steps"),
         ({"shown": 0}, "Between 1 and 12"),
     ],
