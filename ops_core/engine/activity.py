@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ops_core.engine.arrays import fetch_columns, is_sorted, starts_of_runs, sum_over_blocks
+from ops_core.engine.cache import cache_of
 from ops_core.engine.selection import on_events, user_keys
 from ops_core.model.filters import Filter
 from ops_core.model.segment import Segment
@@ -60,6 +61,11 @@ class UserBuckets:
 
     def __len__(self) -> int:
         return len(self.users)
+
+    @property
+    def nbytes(self) -> int:
+        """Size in memory."""
+        return self.users.nbytes + self.buckets.nbytes + self.counts.nbytes
 
     @property
     def user_starts(self) -> np.ndarray:
@@ -124,15 +130,20 @@ def user_days(store: Store, spec: ActivitySpec) -> UserBuckets:
     if not spec.is_any_activity:
         users, at_us = event_rows(store, spec)
         return counted(users, store.rules.local_days(at_us))
+    found = cache_of(store).get(store.data_version, "user_days", lambda: _rollup(store))
+    keep = in_segment(store, spec.segment, found.users)
+    return found if keep is None else UserBuckets(found.users[keep], found.buckets[keep], found.counts[keep])
+
+
+def _rollup(store: Store) -> UserBuckets:
     with store.cursor() as cursor:
         rows = fetch_columns(cursor, "SELECT user_key, local_day, n_events FROM user_days")
     users, days, counts = rows["user_key"], rows["local_day"], rows["n_events"]
     if not is_sorted(users, days):
         order = np.lexsort((days, users))
         users, days, counts = users[order], days[order], counts[order]
-    keep = in_segment(store, spec.segment, users)
-    if keep is not None:
-        users, days, counts = users[keep], days[keep], counts[keep]
+    for shared in (users, days, counts):
+        shared.setflags(write=False)
     return UserBuckets(users, days, counts)
 
 
