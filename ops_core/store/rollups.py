@@ -105,9 +105,10 @@ def _fetched(
         kept = np.isin(columns["c"], [row[0] for row in counting])
         columns = columns if kept.all() else {name: column[kept] for name, column in columns.items()}
     columns = _in_order(columns)
-    codes, starts = np.unique(columns["c"], return_index=True)
-    edges = [*starts.tolist(), len(columns["c"])]
-    return _Rows(columns["u"], columns["d"], columns.get("v"), tuple(codes.tolist()), tuple(itertools.pairwise(edges)))
+    codes = columns["c"]
+    starts = [0, *(np.flatnonzero(codes[1:] != codes[:-1]) + 1).tolist()] if len(codes) else []
+    stretches = tuple(itertools.pairwise([*starts, len(codes)]))
+    return _Rows(columns["u"], columns["d"], columns.get("v"), tuple(codes[starts].tolist()), stretches)
 
 
 def _in_order(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
