@@ -14,7 +14,7 @@ def test_a_first_visit_shows_the_demo_and_where_to_drop_an_own_file(tab):
     expect(page.get_by_role("button", name=re.compile("Period Last week"))).to_be_visible()
     page.get_by_role("link", name=re.compile("Drop your own file")).click()
     tab.settle()
-    expect(page.get_by_text("Drop a file here")).to_be_visible()
+    expect(page.get_by_text("Drop files here")).to_be_visible()
 
 
 def test_a_deep_link_on_a_fresh_server_opens_inside_the_shell(fresh_app, tab_on: Callable):
