@@ -70,16 +70,19 @@ def _each_offset(
 
     def tally(block: slice) -> np.ndarray:
         users, counts = pairs.users[block], pairs.counts[block]
-        offset = pairs.buckets[block] - cohort_of[users]
-        is_hit = (offset >= 0) & (offset < n_windows)
+        offset = (pairs.buckets[block] - cohort_of.take(users)).astype(np.int32, copy=False)
+        is_hit = offset.view(np.uint32) < n_windows  # a negative offset is a huge one
         if spec.min_occurrences > 1:
             is_hit &= counts >= spec.min_occurrences
         rows = np.flatnonzero(is_hit)
-        users, offset = users[rows], offset[rows]
-        found = np.bincount(base_of[users] + offset, minlength=empty.size)
+        users, offset = users.take(rows), offset.take(rows)
+        place = base_of.take(users)
+        place += offset
+        found = np.bincount(place, minlength=empty.size)
         alone = np.flatnonzero(offset == 0)
-        alone = alone[counts[rows[alone]] - own_of[users[alone]] < spec.min_occurrences]
-        found -= np.bincount(base_of[users[alone]], minlength=empty.size)
+        users = users.take(alone)
+        few = counts.take(rows.take(alone)) - own_of.take(users) < spec.min_occurrences
+        found -= np.bincount(base_of.take(users[few]), minlength=empty.size)
         return found.reshape(empty.shape)
 
     return tally
