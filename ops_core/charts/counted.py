@@ -33,8 +33,8 @@ def draw(result: CountedResult, t: Translator, palette: Palette = LIGHT) -> go.F
         texts = [difference_text(kind, row[name], t, row["difference"]) for name in ("difference", "low", "high")]
         if row["low"] == row["low"]:
             theme.interval(
-                fig, palette, y, *(row[name] * factor for name in ("difference", "low", "high")), color=color, clear=clear,
-                hover=f"{row['arm']}<br>{texts[0]} ({t.interval(texts[1], texts[2])})",
+                fig, palette, y, *(row[name] * factor for name in ("difference", "low", "high")), color=color,
+                clear=clear, hover=f"{row['arm']}<br>{texts[0]} ({t.interval(texts[1], texts[2])})",
             )  # fmt: skip
             reached += [row["low"] * factor, row["high"] * factor]
         sign = ("▲ " if row["difference"] > 0 else "▼ ") if clear else ""

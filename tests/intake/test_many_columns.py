@@ -13,9 +13,7 @@ N_ROWS = 2100  # the sample sees the first 2,000
 
 def test_late_cells_of_many_columns_of_numbers(tmp_path: Path):
     path = tmp_path / "wide.csv"
-    rows = [
-        [f"u{row}", "open", f"2026-03-{row % 27 + 1:02}"] + [str(row % 9)] * N_COLUMNS for row in range(N_ROWS)
-    ]
+    rows = [[f"u{row}", "open", f"2026-03-{row % 27 + 1:02}"] + [str(row % 9)] * N_COLUMNS for row in range(N_ROWS)]
     rows[2050][3 + 7] = "x"  # not a number: the property stays text
     rows[2060][3 + 9] = "n/a"  # no value: it stays a number
     names = ["user_id", "event", "occurred_at", *(f"metric_{number}" for number in range(N_COLUMNS))]
