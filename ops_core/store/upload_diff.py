@@ -37,6 +37,7 @@ _OWN = {
     "events": ("user_id", "event", "occurred_at", "value"),
     "orders": ("user_id", "event", "occurred_at", "value"),
     "users": ("user_id", "signup_at"),
+    "feedback": ("user_id", "occurred_at"),
     "assignments": ("experiment", "user_id", "variant", "assigned_at"),
     "spend": ("local_day", "channel", "amount"),
     "units": ("user_id", "variant"),
