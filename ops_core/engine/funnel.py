@@ -6,7 +6,6 @@ Users are walked in blocks, two at a time, so that memory does not grow with the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -21,7 +20,7 @@ from ops_core.engine.funnel_kernel import ABSENT, Array, Attempts, Between
 from ops_core.engine.funnel_plan import Block, Plan
 from ops_core.engine.funnel_spec import FunnelSpec
 from ops_core.engine.funnel_unordered import best_unordered, unordered
-from ops_core.engine.steps import THREADS
+from ops_core.engine.steps import on_threads
 from ops_core.store import Store
 
 __all__ = ["NEVER_US", "BucketAnswer", "FunnelAnswer", "Journeys", "answer", "by_bucket"]
@@ -131,11 +130,7 @@ def _journeys(plan: Plan, start_us: int, end_us: int) -> tuple[Journeys, int]:
 def _walk(plan: Plan, collect: Callable[[int], Found]) -> Iterable[Found]:
     """What `collect` finds in each block of users."""
     plan.prefetch()
-    numbers = range(plan.layout.n_blocks)
-    if len(numbers) == 1:
-        return [collect(0)]
-    with ThreadPoolExecutor(THREADS) as threads:
-        return list(threads.map(collect, numbers))
+    return on_threads(plan.layout, collect, range(plan.layout.n_blocks))
 
 
 def _attempts(plan: Plan, block: Block, low: int, high: int, best_only: bool) -> Attempts:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 
 from ops_core.engine import selection
+from ops_core.engine.cache import cache_of
 from ops_core.engine.funnel import NEVER_US, Journeys
 from ops_core.engine.funnel_spec import FunnelSpec
 from ops_core.store import Store
@@ -19,15 +22,32 @@ def user_values(store: Store, name: str, keys: np.ndarray) -> tuple[np.ndarray, 
         QueryError: no such property.
     """
     column = store.column("user", name)
+    known = cache_of(store).get(store.data_version, ("user values", name), lambda: _user_values(store, column))
+    if not len(known.keys):
+        return np.full(len(keys), -1), []
+    at = np.minimum(np.searchsorted(known.keys, keys), len(known.keys) - 1)
+    return np.where(known.keys[at] == keys, known.places[at], -1), known.texts
+
+
+@dataclass(frozen=True)
+class _UserValues:
+    """Users who have a property, by key, and the place of each one's value among the texts."""
+
+    keys: np.ndarray
+    places: np.ndarray
+    texts: list[str]
+
+    @property
+    def nbytes(self) -> int:
+        return self.keys.nbytes + self.places.nbytes + 100 * len(self.texts)
+
+
+def _user_values(store: Store, column: Column) -> _UserValues:
     statement = "SELECT user_key, {value} AS value FROM users WHERE {column} IS NOT NULL ORDER BY user_key"
     with store.cursor() as cursor:
         table = cursor.sql(_filled(statement, column)).to_arrow_table()
     encoded = table.column("value").combine_chunks().dictionary_encode()
-    known, places = table.column("user_key").to_numpy(), encoded.indices.to_numpy()
-    if not len(known):
-        return np.full(len(keys), -1), []
-    at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-    return np.where(known[at] == keys, places[at], -1), encoded.dictionary.to_pylist()
+    return _UserValues(table.column("user_key").to_numpy(), encoded.indices.to_numpy(), encoded.dictionary.to_pylist())
 
 
 def event_values(store: Store, spec: FunnelSpec, step: int, journeys: Journeys, name: str) -> np.ndarray:

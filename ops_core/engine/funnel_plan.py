@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +16,7 @@ from ops_core.engine.funnel_kernel import Array, Between, Window
 from ops_core.engine.funnel_spec import Exclusion, FunnelSpec, Step
 from ops_core.engine.selection import Conditions
 from ops_core.engine.step_layout import Layout, Rows
-from ops_core.engine.steps import THREADS, Source
+from ops_core.engine.steps import Source, on_threads
 from ops_core.model.filters import Filter
 from ops_core.model.segment import Segment
 from ops_core.model.time import DAY_US
@@ -203,8 +202,7 @@ class Plan:
             self._masked()
         if self.spec.order == "strict":
             wanted += [(code, self._any_row) for code in self._codes]
-        with ThreadPoolExecutor(THREADS) as threads:
-            list(threads.map(self._rows, {_name(source): source for source in wanted}.values()))
+        on_threads(self.layout, self._rows, {_name(source): source for source in wanted}.values())
         if self.is_chained:
             self._chains, self._heads  # noqa: B018  cached properties: built here
 

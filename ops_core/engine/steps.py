@@ -11,9 +11,10 @@ merged by a stable sort, which is cheap on sorted runs.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -27,21 +28,34 @@ Source = tuple[int, Conditions]  # an event code, and what its rows have to pass
 THREADS = max(1, min(4, os.cpu_count() or 1))
 NO_START = -(1 << 62)  # further away from every key than any window
 _TARGET_BLOCKS = 64
+_FEW_BLOCKS = 4  # so little is done sooner than threads are started
+_FEWEST_BITS = 13  # of users in a block: below, starting the work on a block takes longer than the work
 _SEARCH_FROM = 5  # so many times longer, and a search per row of the shorter array is cheaper than merging
+
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+
+def on_threads(layout: Layout, work: Callable[[Item], Found], items: Iterable[Item]) -> list[Found]:
+    """`work` done on each item, on all cores where the layout's data is worth them."""
+    if layout.n_blocks <= _FEW_BLOCKS:
+        return list(map(work, items))
+    with ThreadPoolExecutor(THREADS) as threads:
+        return list(threads.map(work, items))
 
 
 def layout_of(store: Store, block_bits: int | None = None) -> Layout:
     """The layout for the workspace's present data; without events there is one empty block."""
-    with store.cursor() as cursor:
-        first, last, n_users = cursor.execute(
-            "SELECT epoch_us(min(first_event_at)), epoch_us(max(last_event_at)), max(user_key) + 1 FROM users"
-        ).fetchone()
+    ((first, last, n_users),) = store.small_rows(
+        "SELECT epoch_us(min(first_event_at)), epoch_us(max(last_event_at)), max(user_key) + 1 FROM users"
+    )
     if first is None:
         return Layout(0, 1, 0, 2, 0)
     span = last - first + 1
     time_bits = (2 * span).bit_length()  # a time plus a window, which is cut to the span, must not touch the user bits
     if block_bits is None:
-        block_bits = max(8, (n_users // _TARGET_BLOCKS).bit_length())
+        block_bits = max(_FEWEST_BITS, (n_users // _TARGET_BLOCKS).bit_length())
     return Layout(first, span, n_users, time_bits, min(block_bits, 62 - time_bits, n_users.bit_length()))
 
 
@@ -85,8 +99,7 @@ def chain_of(store: Store, layout: Layout, sources: Sequence[Source]) -> Chain:
             counts -= 1
             np.take(starts.block(number), counts[n_early:], out=target[n_early:], mode="clip")
 
-        with ThreadPoolExecutor(THREADS) as threads:
-            list(threads.map(fill, range(layout.n_blocks)))
+        on_threads(layout, fill, range(layout.n_blocks))
         return Chain(found, rows.offsets)
 
     key = ("chain", layout, *(_name(*source) for source in sources))
@@ -124,8 +137,7 @@ def user_heads(store: Store, layout: Layout, source: Source) -> Rows:
             first = keys.take(np.searchsorted(keys, users << layout.time_bits), mode="clip")
             return first[layout.users(first) == users]
 
-        with ThreadPoolExecutor(THREADS) as threads:
-            found = list(threads.map(heads, range(layout.n_blocks)))
+        found = on_threads(layout, heads, range(layout.n_blocks))
         return Rows(np.concatenate(found), np.append(0, np.cumsum([len(keys) for keys in found])))
 
     return cache_of(store).get(store.data_version, ("heads", layout, _name(*source)), build)

@@ -42,9 +42,8 @@ class Store:
         self._n_cursors = 0
         self._is_closing = False
         self._turns = Turns()
-        self._settings: tuple[int, dict[str, str]] = (-1, {})  # as read after so many writes
-        self._version = (-1, 0)  # data version, likewise
         self._n_writes = 0
+        self._small: dict[str, tuple[int, list[tuple]]] = {}  # small answers, as read after so many writes
         self.path = path
         self.staging = staging
 
@@ -198,26 +197,23 @@ class Store:
     @property
     def data_version(self) -> int:
         """Number that changes with every write."""
-        # Every cached answer is looked up by it, a dozen for one page: one read serves until the next write.
-        n_writes, version = self._version
+        return self.small_rows("SELECT data_version FROM meta")[0][0]
+
+    def small_rows(self, query: str) -> list[tuple]:
+        """The rows of a constant query with a small answer: one read serves all who ask until the next write."""
+        n_writes, rows = self._small.get(query, (-1, []))
         if n_writes != self._n_writes:
             n_writes = self._n_writes
             with self.cursor() as cursor:
-                version = cursor.execute("SELECT data_version FROM meta").fetchone()[0]
-            self._version = (n_writes, version)
-        return version
+                rows = cursor.execute(query).fetchall()
+            self._small[query] = (n_writes, rows)
+        return rows
 
     # Settings --------------------------------------------------------------------------------------------------
 
     def setting(self, key: str, default: object = None) -> object:
         """A setting's value, or `default` when it was never set."""
-        # Every analysis asks for zone, week start and as-of several times: one read serves until the next write.
-        n_writes, settings = self._settings
-        if n_writes != self._n_writes:
-            n_writes = self._n_writes
-            with self.cursor() as cursor:
-                settings = dict(cursor.execute("SELECT key, value FROM settings").fetchall())
-            self._settings = (n_writes, settings)
+        settings = dict(self.small_rows("SELECT key, value FROM settings"))
         return default if key not in settings else json.loads(settings[key])
 
     @staticmethod
@@ -241,13 +237,10 @@ class Store:
 
     def columns(self, scope: str) -> list[Column]:
         """The properties of a scope (`user`, `event`, `unit:<batch_id>`) in the order they appeared."""
-        with self.cursor() as cursor:
-            rows = cursor.execute(
-                "SELECT scope, name, column_name, type FROM properties WHERE scope = $scope"
-                " ORDER BY length(column_name), column_name",
-                {"scope": scope},
-            ).fetchall()
-        return [Column(*row) for row in rows]
+        rows = self.small_rows(
+            "SELECT scope, name, column_name, type FROM properties ORDER BY length(column_name), column_name"
+        )
+        return [Column(*row) for row in rows if row[0] == scope]
 
     def column(self, scope: str, name: str) -> Column:
         """The property of a name.
@@ -278,8 +271,7 @@ class Store:
         Raises:
             QueryError: a name that no event has, with the nearest names; or there is no event at all.
         """
-        with self.cursor() as cursor:
-            known = dict(cursor.execute("SELECT name, event_code FROM event_names").fetchall())
+        known = dict(self.small_rows("SELECT name, event_code FROM event_names"))
         names = list(names)
         if names and not known:
             raise QueryError("no_data_yet")
