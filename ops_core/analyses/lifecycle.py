@@ -10,6 +10,7 @@ Limits: the bucket that holds the data's first day knows no earlier activity, so
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ import pandas as pd
 from ops_core.analyses.stages import NOT_YET, STAGES, StageRules, StagesResult, stages, suggest_churn_days
 from ops_core.engine import activity
 from ops_core.errors import QueryError
+from ops_core.model.filters import Filter, filters_of
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
 from ops_core.model.time import GRAINS, dates_of
@@ -37,18 +39,22 @@ class LifecycleQuery:
     Args:
         period: every bucket that it touches is counted, whole.
         grain: day, week, month or quarter.
-        event: a name, several names, or `None` for any activity.
+        event: a name, several names, or `None` for any activity; with `filters` only events that pass them.
 
     Raises:
-        QueryError: an unknown grain.
+        QueryError: an unknown grain, or a part that is not of its kind.
     """
 
     period: Period
     grain: str
     event: str | tuple[str, ...] | None = None
     segment: Segment | None = None
+    filters: tuple[Filter, ...] = ()
 
     def __post_init__(self) -> None:
+        Period.checked(self.period)
+        Segment.checked(self.segment)
+        object.__setattr__(self, "filters", filters_of(self.filters))
         if self.grain not in GRAINS[1:]:
             raise QueryError("unknown_grain", value=self.grain, allowed=list(GRAINS[1:]))
 
@@ -79,7 +85,7 @@ def analyze(workspace: Workspace, query: LifecycleQuery) -> LifecycleResult:
     Raises:
         QueryError: no data yet, an unknown event, or more buckets than can be shown.
     """
-    spec = activity.ActivitySpec(names(query.event), segment=query.segment)
+    spec = activity.ActivitySpec(names(query.event), query.filters, query.segment)
     first, end = bucket_range(workspace, query.period, query.grain)
     pairs = activity.user_buckets(workspace.store, spec, query.grain)
     found = activity.flow(pairs, first, end)
@@ -105,8 +111,8 @@ def analyze(workspace: Workspace, query: LifecycleQuery) -> LifecycleResult:
     return LifecycleResult(query, table)
 
 
-def bucket_range(workspace: Workspace, period: Period, grain: str) -> tuple[int, int]:
-    """First bucket that a period touches, and the one after its last.
+def bucket_range(workspace: Workspace, period: Period, grain: str, most: int = MOST_BUCKETS) -> tuple[int, int]:
+    """First bucket that a period touches, and the one after its last; of hours, those of its days.
 
     Raises:
         QueryError: no data yet, or more buckets than can be shown.
@@ -115,9 +121,12 @@ def bucket_range(workspace: Workspace, period: Period, grain: str) -> tuple[int,
         raise QueryError("no_data_yet")
     rules = workspace.rules
     first_day, end_day = period.days(rules)
-    first, last = (int(index) for index in rules.bucket_index(np.array([first_day, end_day - 1]), grain))
-    if last - first >= MOST_BUCKETS:
-        raise QueryError("too_many_buckets", n=last - first + 1, grain=grain, most=MOST_BUCKETS)
+    if grain == "hour":
+        first, last = first_day * 24, end_day * 24 - 1
+    else:
+        first, last = (int(index) for index in rules.bucket_index(np.array([first_day, end_day - 1]), grain))
+    if last - first >= most:
+        raise QueryError("too_many_buckets", n=last - first + 1, grain=grain, most=most)
     return first, last + 1
 
 
@@ -125,4 +134,4 @@ def names(event: str | tuple[str, ...] | None) -> tuple[str, ...]:
     """An event choice as a tuple of names; empty for any activity."""
     if event is None:
         return ()
-    return (event,) if isinstance(event, str) else tuple(event)
+    return (str(event),) if isinstance(event, str) or not isinstance(event, Iterable) else tuple(event)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -23,13 +24,13 @@ from ops_core.analyses.cohort_axes import (
     group_labels,
     window_ends,
 )
-from ops_core.analyses.lifecycle import names
+from ops_core.analyses.lifecycle import bucket_range, names
 from ops_core.engine import retention as engine
 from ops_core.engine.activity import ActivitySpec, first_seen_days
 from ops_core.engine.cohorts import MODES, EntrySpec
 from ops_core.engine.selection import user_ids
 from ops_core.errors import QueryError
-from ops_core.model.filters import Filter
+from ops_core.model.filters import Filter, filters_of
 from ops_core.model.intervals import wilson
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
@@ -39,6 +40,7 @@ from ops_core.workspace import Workspace, one_state
 MEASURES = ("on", "on_or_after", "bracket", "rolling")
 ROLLING_GRAINS = ("hour", "day", "week")
 MOST_PERIODS = 400
+MOST_COHORTS = 100_000
 
 
 @dataclass(frozen=True)
@@ -78,21 +80,29 @@ class RetentionQuery:
     top: int = 5
 
     def __post_init__(self) -> None:
+        Period.checked(self.period)
+        Segment.checked(self.segment)
         for name in ("cohort_filters", "return_filters"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        object.__setattr__(self, "brackets", tuple((int(first), int(last)) for first, last in self.brackets))
+            object.__setattr__(self, name, filters_of(getattr(self, name)))
+        object.__setattr__(self, "brackets", self._pairs())
         _one_of(self.grain, GRAINS, "unknown_grain")
         _one_of(self.mode, MODES, "unknown_retention_mode")
         _one_of(self.measure, MEASURES, "unknown_retention_measure")
-        if not 1 <= self.periods <= MOST_PERIODS:
+        if not isinstance(self.periods, Integral) or not 1 <= self.periods <= MOST_PERIODS:
             raise QueryError("retention_periods", value=self.periods, most=MOST_PERIODS)
-        if self.min_occurrences < 1:
+        if not isinstance(self.min_occurrences, Integral) or self.min_occurrences < 1:
             raise QueryError("retention_min_occurrences", value=self.min_occurrences)
         if self.measure == "rolling" and self.grain not in ROLLING_GRAINS:
             raise QueryError("rolling_grain", value=self.grain, allowed=list(ROLLING_GRAINS))
         if self.mode == "first_seen" and (self.cohort_event or self.cohort_filters):
             raise QueryError("first_seen_event")
         self._check_brackets()
+
+    def _pairs(self) -> tuple[tuple[int, int], ...]:
+        try:
+            return tuple((int(first), int(last)) for first, last in self.brackets)
+        except (TypeError, ValueError):
+            raise QueryError("retention_brackets", value=str(self.brackets), most=self.periods) from None
 
     def _check_brackets(self) -> None:
         if (self.measure == "bracket") != bool(self.brackets):
@@ -189,10 +199,9 @@ def analyze(workspace: Workspace, query: RetentionQuery) -> RetentionResult:
     """The retention of every cohort of the period.
 
     Raises:
-        QueryError: an event or property that the workspace does not have, or no data yet.
+        QueryError: an event or property that the workspace does not have, no data yet, or too many cohorts.
     """
-    if workspace.as_of_us is None:
-        raise QueryError("no_data_yet")
+    bucket_range(workspace, query.period, query.grain, MOST_COHORTS)
     spec, rules = retention_spec(workspace, query), workspace.rules
     counts = engine.count(workspace.store, spec)
     labels = group_labels(query.breakdown, counts.groups)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ops_core.errors import QueryError
-from ops_core.model.filters import Filter
+from ops_core.model.filters import Filter, filters_of
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
 from ops_core.model.time import GRAINS
@@ -38,9 +39,10 @@ class Series:
     filters: tuple[Filter, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "filters", tuple(self.filters))
+        object.__setattr__(self, "filters", filters_of(self.filters))
         if self.event is not None and not isinstance(self.event, str):
-            object.__setattr__(self, "event", tuple(self.event))
+            several = isinstance(self.event, Iterable)
+            object.__setattr__(self, "event", tuple(self.event) if several else str(self.event))
         if self.measure not in MEASURES:
             raise QueryError("trends_unknown_measure", value=self.measure, allowed=list(MEASURES))
         if not 0 <= self.percentile <= 100:
@@ -92,7 +94,8 @@ class TrendsQuery:
         period: every bucket that it touches is counted whole.
         grain: hour, day, week, month, quarter.
         formula: of exactly two series A and B: `ratio` A ÷ B, `difference` A − B, `sum` A + B.
-        breakdown: event property or `user.<name>`; its `top` most frequent values are told apart.
+        breakdown: event property or `user.<name>`; its `top` most frequent values are told apart: those of the first
+            series, and where they are fewer, those of the others.
         rolling_buckets: each point covers this many buckets ending with its own: distinct users in them, totals and
             sums as the mean per bucket, everything else over all their events.
         cumulative: each point covers everything since the first bucket.
@@ -117,6 +120,8 @@ class TrendsQuery:
     context_buckets: int = 0
 
     def __post_init__(self) -> None:
+        Period.checked(self.period)
+        Segment.checked(self.segment)
         given = (self.series,) if isinstance(self.series, (str, Series)) else tuple(self.series)
         series = tuple(one if isinstance(one, Series) else Series(one) for one in given)
         object.__setattr__(self, "series", series)

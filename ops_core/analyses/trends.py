@@ -34,6 +34,9 @@ __all__ = [
 ]  # fmt: skip
 
 
+MOST_POINTS = 100_000
+
+
 @dataclass(frozen=True, eq=False)
 class TrendsResult:
     """The answer, with its query.
@@ -65,8 +68,8 @@ def analyze(workspace: Workspace, query: TrendsQuery) -> TrendsResult:
     """Count, compare, judge.
 
     Raises:
-        QueryError: no data, an unknown event or property, an amount that is no number or that no event carries, or a
-            period without data.
+        QueryError: no data, an unknown event or property, an amount that is no number or that no event carries, a
+            period without data, or one of too many buckets.
     """
     first, end = _buckets(workspace, query)
     groups = _groups(workspace, query, Window(first, end, query.grain))
@@ -94,19 +97,24 @@ def _buckets(workspace: Workspace, query: TrendsQuery) -> tuple[int, int]:
     end_us = min(end_us, max(workspace.as_of_us, known[1] + 1))
     if end_us <= start_us or end_us <= known[0]:
         raise QueryError("trends_period_without_data", period=str(query.period), data=str(workspace.data_period()))
-    numbers = bucket_of(workspace.rules, np.array([start_us, end_us - 1]), query.grain)
-    return int(numbers[0]), int(numbers[1]) + 1
+    first, last = (int(n) for n in bucket_of(workspace.rules, np.array([start_us, end_us - 1]), query.grain))
+    if last - first >= MOST_POINTS:
+        raise QueryError("too_many_buckets", n=last - first + 1, grain=query.grain, most=MOST_POINTS)
+    return first, last + 1
 
 
 def _groups(workspace: Workspace, query: TrendsQuery, window: Window) -> tuple[str, ...]:
     if query.breakdown is None:
         return ()
-    series = query.series[0]
-    spec = engine.CountSpec(
-        edges_us=window.edges_us(workspace.rules), events=series.events, filters=series.filters,
-        segment=query.segment, breakdown=query.breakdown,
-    )  # fmt: skip
-    return engine.top_values(workspace.store, spec, query.top)
+    found: dict[str, None] = {}
+    for series in query.series:
+        spec = engine.CountSpec(
+            edges_us=window.edges_us(workspace.rules), events=series.events, filters=series.filters,
+            segment=query.segment, breakdown=query.breakdown,
+        )  # fmt: skip
+        if len(found) < query.top:
+            found |= dict.fromkeys(engine.top_values(workspace.store, spec, query.top))
+    return tuple(found)[: query.top]
 
 
 def _points(workspace: Workspace, query: TrendsQuery, window: Window, lines: dict[str, Line]) -> pd.DataFrame:

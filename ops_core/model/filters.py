@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ops_core.errors import QueryError
@@ -46,3 +47,18 @@ class Filter:
     def name(self) -> str:
         """The property's own name, without the `user.` prefix."""
         return self.prop.removeprefix(_USER_PREFIX)
+
+
+def filters_of(value: object) -> tuple[Filter, ...]:
+    """Conditions as a tuple; a single one is taken as given alone.
+
+    Raises:
+        QueryError: something that is no condition.
+    """
+    if isinstance(value, Filter):
+        return (value,)
+    found = tuple(value) if isinstance(value, Iterable) else (value,)
+    for condition in found:
+        if not isinstance(condition, Filter):
+            raise QueryError("not_a_filter", value=str(condition))
+    return found

@@ -32,6 +32,17 @@ class Period:
         if (self.start.tzinfo is None) == (self.end.tzinfo is None) and self.end <= self.start:
             raise QueryError("empty_period", start=_text(self.start), end=_text(self.end))
 
+    @staticmethod
+    def checked(value: object) -> Period:
+        """The value itself, where it is a period.
+
+        Raises:
+            QueryError: it is something else, for example a text or a pair.
+        """
+        if not isinstance(value, Period):
+            raise QueryError("not_a_period", value=str(value))
+        return value
+
     @classmethod
     def of_days(cls, first_day: int, end_day: int) -> Period:
         """The period of local day numbers, the end exclusive."""
@@ -73,14 +84,17 @@ class Period:
 
 
 def _moment(value: Moment) -> dt.datetime:
+    if isinstance(value, np.datetime64):
+        value = value.astype("datetime64[us]").item()
     if isinstance(value, str):
         try:
             value = dt.datetime.fromisoformat(value.strip())
         except ValueError:
             raise QueryError("not_a_date", value=value) from None
-    if isinstance(value, dt.datetime):
+    # A missing time of a table calls itself a datetime, but has no day.
+    if isinstance(value, dt.datetime) and value == value:
         return value
-    if isinstance(value, dt.date):
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return dt.datetime(value.year, value.month, value.day)
     raise QueryError("not_a_date", value=str(value))
 

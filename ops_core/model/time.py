@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import re
 import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ WEEK_STARTS = ("monday", "sunday", "saturday")
 DAY_US = 86_400_000_000
 HOUR_US = 3_600_000_000
 _EPOCH = dt.datetime(1970, 1, 1)
+_OFFSET = re.compile(r"\s*(UTC|GMT)?\s*[+-]\s*\d.*", re.IGNORECASE)
 # 1970-01-01 was a Thursday: what must be added to a day number so that whole weeks count from the week's first day.
 _WEEK_SHIFT = {"monday": 3, "sunday": 4, "saturday": 5}
 
@@ -157,9 +159,11 @@ def zone_info(zone: str) -> zoneinfo.ZoneInfo:
     """
     try:
         return zoneinfo.ZoneInfo(zone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        known = zoneinfo.available_timezones()
-        raise QueryError("unknown_zone", value=zone, nearest=nearest(zone, known) or ["Asia/Shanghai"]) from None
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        # Etc/GMT+8 is eight hours WEST of Greenwich: never offered to somebody who wrote UTC+8.
+        known = [name for name in zoneinfo.available_timezones() if not name.startswith("Etc/")]
+        close = [] if _OFFSET.fullmatch(str(zone)) else nearest(zone, known)
+        raise QueryError("unknown_zone", value=zone, nearest=close or ["Asia/Shanghai"]) from None
 
 
 @functools.cache

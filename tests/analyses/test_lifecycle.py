@@ -244,3 +244,14 @@ def test_refusals_say_what_would_work():
         with pytest.raises(QueryError, match="at most 4000"):
             lifecycle.analyze(workspace, lifecycle.LifecycleQuery(Period("2000-01-01", "2020-01-01"), "day"))
     assert day_number(later(dt.datetime(2026, 1, 31), 1, "month").date()) == day_number(dt.date(2026, 2, 1))
+
+
+def test_a_flow_of_the_events_that_pass_a_filter():
+    # ann buys for 30 on day 1 and for 5 on day 2; bob for 5, then 40. From 20 on: ann is active on day 1, bob on day 2.
+    buys = [("ann", "01", 30), ("ann", "02", 5), ("bob", "01", 5), ("bob", "02", 40)]
+    rows = [(user, "buy", f"2026-03-{day} 12:00", value) for user, day, value in buys]
+    large = Filter("value", "gte", 20)  # one condition needs no list around it
+    with workspace_of(rows, as_of="2026-03-03") as workspace:
+        query = lifecycle.LifecycleQuery(Period("2026-03-01", "2026-03-03"), "day", "buy", filters=large)
+        flow = lifecycle.analyze(workspace, query).flow
+    assert flow[FLOWS].to_numpy().tolist() == [[1, 0, 0, 0, 0], [1, 0, 0, 1, 1]]

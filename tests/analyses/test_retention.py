@@ -216,6 +216,12 @@ def test_groups_partition_the_cohorts():
         ({"measure": "exactly"}, "on, on_or_after"),
         ({"periods": 0}, "from 1 to 400"),
         ({"min_occurrences": 0}, "Ask for 1 or more"),
+        ({"min_occurrences": 1.5}, "At least 1.5 return events"),
+        ({"periods": "5"}, "from 1 to 400"),
+        ({"period": ("2026-01-01", "2026-02-01")}, "is not a period. Write it as Period"),
+        ({"segment": "vip"}, "'vip' is not a segment"),
+        ({"return_filters": ("channel",)}, "'channel' is not a filter"),
+        ({"measure": "bracket", "brackets": (1, 3)}, r"for example \(\(1, 3\), \(4, 7\)\)"),
         ({"measure": "rolling", "grain": "month"}, "months differ in length"),
         ({"mode": "first_seen", "cohort_event": "open"}, "Leave the cohort event"),
         ({"measure": "bracket"}, r"\(\(1, 3\), \(4, 7\)\)"),
@@ -245,3 +251,11 @@ def test_unknown_names_are_answered_with_the_nearest_ones():
         result = retention.analyze(workspace, retention.RetentionQuery(Period("2026-03-01", "2026-03-05"), "day", 9))
         with pytest.raises(QueryError, match="no complete cell"):
             result.users("2026-03-04", 9)
+
+
+def test_more_cohorts_than_anybody_can_read_are_refused():
+    # 200 years of hours are 1.75 million cohorts.
+    with workspace_of([("ann", "open", "2026-03-01 10:00")], as_of="2026-03-08") as workspace:
+        query = retention.RetentionQuery(Period("1900-01-01", "2100-01-01"), "hour", 3)
+        with pytest.raises(QueryError, match="at most 100000 can be shown"):
+            retention.analyze(workspace, query)

@@ -274,3 +274,24 @@ def test_what_the_data_cannot_answer_is_said(workspaces):
     bare = workspace_of(DAILY[:9], as_of="2026-03-05")
     with pytest.raises(QueryError, match="None of the events view carries a number in 'value'"):
         trends.analyze(bare, TrendsQuery(Series("view", "sum"), Period("2026-03-01", "2026-03-05")))
+
+
+def test_groups_that_only_a_later_series_has_are_told_apart_while_there_is_room():
+    # Sign-ups come from ads alone, orders from ads (2) and a shop (1): A + B is 1 + 2 and 0 + 1.
+    seen = [("signup", "ads"), ("order", "ads"), ("order", "ads"), ("order", "shop")]
+    rows = pd.DataFrame(
+        [(f"u{n}", event, "2026-03-02 12:00", source) for n, (event, source) in enumerate(seen)],
+        columns=["user_id", "event", "occurred_at", "source"],
+    )
+    day = Period("2026-03-02", "2026-03-03")
+    series = (Series("signup", "total"), Series("order", "total"))
+    with workspace_of(rows, as_of="2026-03-03") as workspace:
+        both = trends.analyze(workspace, TrendsQuery(series, day, formula="sum", breakdown="source")).totals
+        one = trends.analyze(workspace, TrendsQuery(series, day, formula="sum", breakdown="source", top=1)).totals
+    assert dict(zip(both["group"], both["value"], strict=True)) == {"ads": 3, "shop": 1}
+    assert dict(zip(one["group"], one["value"], strict=True)) == {"ads": 3, trends.OTHER: 1}
+
+
+def test_more_buckets_than_anybody_can_read_are_refused(workspaces):
+    with pytest.raises(QueryError, match="at most 100000 can be shown"):
+        trends.analyze(workspaces["UTC"], TrendsQuery("buy", Period("0001-01-01", "2026-04-01")))

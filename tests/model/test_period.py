@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from ops_core import Filter, Period, QueryError, Segment, TimeRules
@@ -25,6 +27,7 @@ def test_an_offset_in_the_text_wins_over_the_zone():
 
 def test_texts_dates_and_datetimes_are_the_same_period():
     assert Period("2026-01-01", "2026-01-08") == Period(dt.date(2026, 1, 1), dt.datetime(2026, 1, 8))
+    assert Period("2026-01-01", "2026-01-08") == Period(np.datetime64("2026-01-01"), pd.Timestamp("2026-01-08"))
 
 
 def test_the_end_is_exclusive():
@@ -43,6 +46,8 @@ def test_the_previous_period_ends_where_this_one_starts():
         ("2026-01-02", "2026-01-02", "is empty"),
         ("2026-02-01", "2026-01-01", "is empty"),
         ("soon", "2026-01-01", "'soon'"),
+        (pd.NaT, "2026-01-01", "'NaT' is not a date"),
+        (np.datetime64("NaT"), "2026-01-01", "is not a date"),
     ],
 )
 def test_what_is_no_period_is_said(start, end, message):

@@ -104,6 +104,12 @@ def test_an_unknown_zone_names_the_nearest():
         TimeRules("Asia/Shangai")
 
 
+def test_an_offset_is_never_answered_with_a_zone_of_the_opposite_sign():
+    # Etc/GMT+8 is spelled most like UTC+8 and lies eight hours west of Greenwich.
+    with pytest.raises(QueryError, match="Did you mean Asia/Shanghai"):
+        TimeRules("UTC+8")
+
+
 def test_an_unknown_week_start_names_what_works():
     with pytest.raises(QueryError, match="monday, sunday, saturday"):
         TimeRules(week_start="friday")
