@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -39,7 +41,6 @@ from ops_core.model.filters import Filter
 from ops_core.model.intervals import wilson
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
-from ops_core.model.time import dates_of
 from ops_core.workspace import Workspace, one_state
 
 __all__ = [
@@ -117,7 +118,7 @@ class FunnelQuery:
         check_reentry(self.reentry)
         if self.attribution_step is None and self.attribution not in _ATTRIBUTIONS:
             raise QueryError("funnel_attribution", value=self.attribution, n_steps=len(self.steps))
-        if self.top < 1:
+        if not isinstance(self.top, Integral) or self.top < 1:
             raise QueryError("funnel_top", value=self.top)
 
     @property
@@ -196,10 +197,14 @@ class FunnelResult:
     def trend(self, grain: str, from_step: int = 1, to_step: int | None = None) -> pd.DataFrame:
         """Conversion from one step to another by bucket of the attempt's first event, mature attempts only.
 
-        Columns: bucket (its first local day), users (reached `from_step`), converted (reached `to_step`, default the
-        last), share, share_low, share_high (nan without users), n_immature (users with no mature attempt yet), mature
-        (all windows closed), partial (the bucket reaches over the period's or the data's end). A user may be in several
-        buckets: they do not add up.
+        Columns: bucket (its first local day; its wall-clock start for hours), users (reached `from_step`), converted
+        (of these, reached `to_step`, default the last), share, share_low, share_high (nan without users), n_immature
+        (users with no mature attempt yet), mature (all windows closed), partial (the bucket reaches over the period's
+        or the data's end). A user may be in several buckets: they do not add up. Grains: hour, day, week, month,
+        quarter.
+
+        Raises:
+            QueryError: an unknown grain, or steps that are not there or not in order.
         """
         return _trend(self.workspace, self.query, grain, from_step, to_step)
 
@@ -212,8 +217,7 @@ class FunnelResult:
             QueryError: there is no such step.
         """
         n_steps = len(self.query.steps)
-        if not 1 <= step <= n_steps:
-            raise QueryError("funnel_no_step", step=step, n_steps=n_steps)
+        _check_step(self.query, step)
         reached = self.journeys.reached
         chosen = reached[step - 1].copy()
         if dropped:
@@ -233,14 +237,21 @@ class FunnelResult:
 
     def seconds(self, step: int | None = None, group: str | None = None) -> np.ndarray:
         """Seconds from the attempt's first event to a step (default the last): one value per user who reached it."""
-        return tables.seconds(self.journeys, (step or len(self.query.steps)) - 1, self.groups, group)
+        step = len(self.query.steps) if step is None else step
+        _check_step(self.query, step)
+        return tables.seconds(self.journeys, step - 1, self.groups, group)
 
     def time_to_convert(self, edges_seconds: tuple[float, ...] | None = None) -> pd.DataFrame:
         """Histogram of the time to the last step: from_seconds, to_seconds (half-open, the last closed), users, share.
 
         Default edges follow the window, so that two periods have the same ones.
+
+        Raises:
+            QueryError: fewer than two edges, or edges that do not rise.
         """
-        edges = edges_seconds or tables.time_edges(self.query.window_seconds)
+        edges = tables.time_edges(self.query.window_seconds) if edges_seconds is None else tuple(edges_seconds)
+        if len(edges) < 2 or not all(low < high for low, high in pairwise(edges)):
+            raise QueryError("funnel_time_edges", value=list(edges))
         return tables.histogram(self.seconds(), edges)
 
     def revenue(self) -> pd.DataFrame:
@@ -283,20 +294,29 @@ def _several(given: object, kind: type) -> tuple:
     return (given,) if isinstance(given, kind) else tuple(given)
 
 
+def _check_step(query: FunnelQuery, step: object) -> None:
+    n_steps = len(query.steps)
+    if not isinstance(step, Integral) or not 1 <= step <= n_steps:
+        raise QueryError("funnel_no_step", step=step, n_steps=n_steps)
+
+
 def _trend(workspace: Workspace, query: FunnelQuery, grain: str, from_step: int, to_step: int | None) -> pd.DataFrame:
     rules, spec = workspace.rules, query.spec(workspace)
+    to_step = len(query.steps) if to_step is None else to_step
+    _check_step(query, from_step)
+    _check_step(query, to_step)
+    if from_step > to_step:
+        raise QueryError("funnel_trend_steps", from_step=from_step, to_step=to_step)
     found = engine.by_bucket(
-        workspace.store, spec, lambda instants: rules.bucket_index(rules.local_days(instants), grain)
+        workspace.store, spec, lambda instants: tables.bucket_numbers(rules, instants, grain), from_step - 1
     )
-    users, converted = found.reached[from_step - 1], found.reached[(to_step or len(query.steps)) - 1]
+    users, converted = found.reached[from_step - 1], found.reached[to_step - 1]
     low, high = wilson(converted, users)
-    first_days = rules.index_start_day(found.buckets, grain)
-    starts_us = np.array([rules.day_start_us(day) for day in first_days])
-    ends_us = np.array([rules.day_start_us(day) for day in rules.index_start_day(found.buckets + 1, grain)])
+    buckets, starts_us, ends_us = tables.bucket_bounds(rules, found.buckets, grain)
     known_until = spec.end_us if spec.as_of_us is None else min(spec.end_us, spec.as_of_us)
     return pd.DataFrame(
         {
-            "bucket": dates_of(first_days), "users": users, "converted": converted,
+            "bucket": buckets, "users": users, "converted": converted,
             "share": np.divide(converted, users, out=np.full(len(users), np.nan), where=users > 0),
             "share_low": low, "share_high": high, "n_immature": found.n_immature, "mature": found.n_immature == 0,
             "partial": (ends_us > known_until) | (starts_us < spec.start_us),

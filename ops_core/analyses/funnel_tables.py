@@ -13,6 +13,7 @@ from ops_core.engine import funnel_lookup
 from ops_core.engine.funnel import NEVER_US, Journeys
 from ops_core.engine.funnel_spec import NATURAL_DAY, FunnelSpec
 from ops_core.model.intervals import wilson
+from ops_core.model.time import HOUR_US, TimeRules, dates_of
 from ops_core.store import Store
 
 if TYPE_CHECKING:
@@ -98,6 +99,23 @@ def tie_share(journeys: Journeys) -> float:
     latest = np.maximum.accumulate(done.at_us, axis=0)
     tied = (done.at_us[1:] == latest[:-1]) & done.reached[1:]
     return float(tied.any(axis=0).mean())
+
+
+def bucket_numbers(rules: TimeRules, instants: np.ndarray, grain: str) -> np.ndarray:
+    """Running bucket number of each UTC instant (µs); the hour is that of the wall clock."""
+    if grain == "hour":
+        return np.floor_divide(rules.local_us(instants), HOUR_US)
+    return rules.bucket_index(rules.local_days(instants), grain)
+
+
+def bucket_bounds(rules: TimeRules, numbers: np.ndarray, grain: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each bucket its name (first local day, or local hour) and its first and end instant (UTC µs)."""
+    if grain == "hour":
+        hours = numbers * HOUR_US
+        return hours.astype("datetime64[us]"), rules.to_utc_us(hours), rules.to_utc_us(hours + HOUR_US)
+    first_days, end_days = rules.index_start_day(numbers, grain), rules.index_start_day(numbers + 1, grain)
+    starts_us = np.array([rules.day_start_us(day) for day in first_days])
+    return dates_of(first_days), starts_us, np.array([rules.day_start_us(day) for day in end_days])
 
 
 def revenue(store: Store, spec: FunnelSpec, journeys: Journeys) -> pd.DataFrame:

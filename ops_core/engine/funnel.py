@@ -68,10 +68,11 @@ def answer(store: Store, spec: FunnelSpec) -> FunnelAnswer:
     return FunnelAnswer(counted, immature, n_dropped)
 
 
-def by_bucket(store: Store, spec: FunnelSpec, bucket_of: Callable[[Array], Array]) -> BucketAnswer:
+def by_bucket(store: Store, spec: FunnelSpec, bucket_of: Callable[[Array], Array], among_step: int = 0) -> BucketAnswer:
     """Users by bucket of their attempts' start; within a bucket the deepest attempt counts.
 
-    `bucket_of` gives running bucket numbers of UTC µs. A user may appear in several buckets.
+    `bucket_of` gives running bucket numbers of UTC µs. A user may appear in several buckets. Only attempts that reached
+    `among_step` (from 0) are counted: an optional step is not on the way of everybody who gets further.
     """
     plan = Plan(store, spec)
     edges = bucket_of(np.array([spec.start_us, spec.end_us - 1]))
@@ -87,9 +88,10 @@ def by_bucket(store: Store, spec: FunnelSpec, bucket_of: Callable[[Array], Array
         chosen = best_of(groups[mature], _part(found, mature), plan)
         reached = np.zeros((plan.n_steps, n_buckets), np.int64)
         picked = _part(found, mature)
-        bucket = groups[mature][chosen] % n_buckets
+        among = picked.at[among_step, chosen] != ABSENT
+        bucket, at = (groups[mature][chosen] % n_buckets)[among], picked.at[:, chosen[among]]
         for step in range(plan.n_steps):
-            reached[step] = np.bincount(bucket[picked.at[step, chosen] != ABSENT], minlength=n_buckets)
+            reached[step] = np.bincount(bucket[at[step] != ABSENT], minlength=n_buckets)
         early = np.setdiff1d(groups[~mature], groups[mature])
         return reached, np.bincount(early % n_buckets, minlength=n_buckets)
 

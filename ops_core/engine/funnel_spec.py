@@ -95,9 +95,15 @@ class FunnelSpec:
 
 
 def as_steps(steps: Iterable[Step | Events]) -> tuple[Step, ...]:
-    """Steps from steps, names or tuples of names."""
+    """Steps from steps, names or tuples of names.
+
+    Raises:
+        QueryError: a step without an event, or something that is no list of steps.
+    """
     if isinstance(steps, (str, Step)):
         steps = (steps,)
+    if not isinstance(steps, Iterable):
+        raise QueryError("funnel_steps", found=0, least=MIN_STEPS, most=MAX_STEPS)
     return tuple(step if isinstance(step, Step) else Step(step) for step in steps)
 
 
@@ -138,6 +144,8 @@ def check_exclusions(exclusions: tuple[Exclusion, ...], n_steps: int, order: str
     """
     _one_of("on_exclusion", on_exclusion, ON_EXCLUSION)
     for one in exclusions:
+        if not isinstance(one, Exclusion):
+            raise QueryError("funnel_exclusion_kind", value=one)
         are_numbers = isinstance(one.from_step, int) and isinstance(one.to_step, int)
         if not are_numbers or not 1 <= one.from_step < one.to_step <= n_steps:
             raise QueryError("funnel_exclusion", from_step=one.from_step, to_step=one.to_step, n_steps=n_steps)
