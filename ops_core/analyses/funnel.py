@@ -30,6 +30,7 @@ from ops_core.engine.funnel_spec import (
     Exclusion,
     FunnelSpec,
     Step,
+    as_exclusions,
     as_steps,
     check_exclusions,
     check_reentry,
@@ -37,7 +38,7 @@ from ops_core.engine.funnel_spec import (
     window_us,
 )
 from ops_core.errors import QueryError
-from ops_core.model.filters import Filter
+from ops_core.model.filters import Filter, filters_of
 from ops_core.model.intervals import wilson
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
@@ -110,8 +111,10 @@ class FunnelQuery:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", as_steps(self.steps))
-        object.__setattr__(self, "exclusions", _several(self.exclusions, Exclusion))
-        object.__setattr__(self, "filters", _several(self.filters, Filter))
+        object.__setattr__(self, "exclusions", as_exclusions(self.exclusions))
+        object.__setattr__(self, "filters", filters_of(self.filters))
+        Period.checked(self.period)
+        Segment.checked(self.segment)
         check_steps(self.steps, self.order)
         window_us(self.window_seconds)
         check_exclusions(self.exclusions, len(self.steps), self.order, self.on_exclusion)
@@ -287,11 +290,6 @@ def analyze(workspace: Workspace, query: FunnelQuery) -> FunnelResult:
     found = engine.answer(workspace.store, spec)
     groups = tables.groups_of(workspace.store, query, spec, found.counted)
     return FunnelResult(query, found.counted, groups, found.immature, found.n_dropped, workspace)
-
-
-def _several(given: object, kind: type) -> tuple:
-    """One or several of a kind as a tuple."""
-    return (given,) if isinstance(given, kind) else tuple(given)
 
 
 def _check_step(query: FunnelQuery, step: object) -> None:

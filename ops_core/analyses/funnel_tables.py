@@ -39,7 +39,7 @@ def groups_of(store: Store, query: FunnelQuery, spec: FunnelSpec, journeys: Jour
     """The breakdown group of each attempt: the most frequent values, then `other`, then `(none)` for no value."""
     if query.breakdown is None:
         return one_group(len(journeys))
-    if query.breakdown.startswith("user."):
+    if str(query.breakdown).startswith("user."):
         places, values = funnel_lookup.user_values(store, query.breakdown.removeprefix("user."), journeys.user_keys)
     else:
         places, values = pd.factorize(_touched(store, query, spec, journeys))

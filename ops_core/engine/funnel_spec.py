@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from numbers import Real
 
 from ops_core.errors import QueryError
-from ops_core.model.filters import Filter
+from ops_core.model.filters import Filter, filters_of
 from ops_core.model.segment import Segment
 
 ORDERS = ("ordered", "strict", "unordered")
@@ -37,7 +37,7 @@ class Step:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "event", _events(self.event))
-        object.__setattr__(self, "filters", tuple(self.filters))
+        object.__setattr__(self, "filters", filters_of(self.filters))
 
     @property
     def events(self) -> tuple[str, ...] | None:
@@ -61,7 +61,7 @@ class Exclusion:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "event", _events(self.event))
-        object.__setattr__(self, "filters", tuple(self.filters))
+        object.__setattr__(self, "filters", filters_of(self.filters))
 
     @property
     def events(self) -> tuple[str, ...] | None:
@@ -107,6 +107,19 @@ def as_steps(steps: Iterable[Step | Events]) -> tuple[Step, ...]:
     return tuple(step if isinstance(step, Step) else Step(step) for step in steps)
 
 
+def as_exclusions(exclusions: Iterable[Exclusion] | Exclusion) -> tuple[Exclusion, ...]:
+    """Exclusions as a tuple; a single one is taken as given alone.
+
+    Raises:
+        QueryError: something that is no exclusion.
+    """
+    found = tuple(exclusions) if isinstance(exclusions, Iterable) else (exclusions,)
+    for one in found:
+        if not isinstance(one, Exclusion):
+            raise QueryError("funnel_exclusion_kind", value=one)
+    return found
+
+
 def window_us(window_seconds: float | str) -> int | None:
     """The window in microseconds, `None` for `natural_day`.
 
@@ -144,8 +157,6 @@ def check_exclusions(exclusions: tuple[Exclusion, ...], n_steps: int, order: str
     """
     _one_of("on_exclusion", on_exclusion, ON_EXCLUSION)
     for one in exclusions:
-        if not isinstance(one, Exclusion):
-            raise QueryError("funnel_exclusion_kind", value=one)
         are_numbers = isinstance(one.from_step, int) and isinstance(one.to_step, int)
         if not are_numbers or not 1 <= one.from_step < one.to_step <= n_steps:
             raise QueryError("funnel_exclusion", from_step=one.from_step, to_step=one.to_step, n_steps=n_steps)

@@ -1,13 +1,13 @@
-"""A funnel's conversion over time, by hour and from optional steps, and what its answer refuses to tell."""
+"""A funnel's conversion over time, by hour and from optional steps, and what funnels refuse in words."""
 
 from __future__ import annotations
 
 import pandas as pd
 import pytest
 
-from ops_core import Period, QueryError
+from ops_core import Filter, Period, QueryError
 from ops_core.analyses import funnel
-from ops_core.analyses.funnel import FunnelQuery, Step
+from ops_core.analyses.funnel import Exclusion, FunnelQuery, Step
 from tests.support import workspace_of
 
 HOUR = 3_600
@@ -86,10 +86,24 @@ def test_what_is_not_in_the_funnel_is_refused_in_words(result, ask, sentence: st
     [
         ({"steps": None}, "needs 2 to 10 steps, this one has 0"),
         ({"exclusions": ("refund",)}, "'refund' is not an exclusion. Write it as Exclusion"),
+        ({"exclusions": None}, "'None' is not an exclusion"),
+        ({"filters": ("new",)}, "'new' is not a filter"),
+        ({"period": "2026-03"}, "'2026-03' is not a period"),
+        ({"segment": "new users"}, "'new users' is not a segment"),
         ({"top": "three"}, "at least 1 group, not three"),
         ({"top": None}, "at least 1 group, not None"),
     ],
 )
 def test_what_is_no_funnel_is_refused_when_built(options: dict, sentence: str):
+    asked = {"steps": ("visit", "order"), "period": SPRING, "window_seconds": DAY, **options}
     with pytest.raises(QueryError, match=sentence):
-        FunnelQuery(**{"steps": ("visit", "order"), "period": SPRING, "window_seconds": DAY, **options})
+        FunnelQuery(**asked)
+
+
+def test_one_condition_stands_for_a_list_of_one():
+    paid, refund = Filter("value", "gt", 0), Exclusion("refund", 1, 2)
+    alone = Step("order", filters=paid)
+    assert alone == Step("order", filters=(paid,))
+    assert FunnelQuery(("visit", alone), SPRING, DAY, exclusions=refund).exclusions == (refund,)
+    with pytest.raises(QueryError, match="'paid' is not a filter"):
+        Step("order", filters=("paid",))
