@@ -16,13 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ops_core.analyses.cohort_axes import cohort_times
 from ops_core.analyses.stages import NOT_YET, STAGES, StageRules, StagesResult, stages, suggest_churn_days
 from ops_core.engine import activity
 from ops_core.errors import QueryError
 from ops_core.model.filters import Filter, filters_of
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
-from ops_core.model.time import GRAINS, dates_of
+from ops_core.model.time import GRAINS, TimeRules
 from ops_core.workspace import Workspace, one_state
 
 __all__ = [
@@ -38,7 +39,7 @@ class LifecycleQuery:
 
     Args:
         period: every bucket that it touches is counted, whole.
-        grain: day, week, month or quarter.
+        grain: hour, day, week, month or quarter.
         event: a name, several names, or `None` for any activity; with `filters` only events that pass them.
 
     Raises:
@@ -55,18 +56,18 @@ class LifecycleQuery:
         Period.checked(self.period)
         Segment.checked(self.segment)
         object.__setattr__(self, "filters", filters_of(self.filters))
-        if self.grain not in GRAINS[1:]:
-            raise QueryError("unknown_grain", value=self.grain, allowed=list(GRAINS[1:]))
+        if self.grain not in GRAINS:
+            raise QueryError("unknown_grain", value=self.grain, allowed=list(GRAINS))
 
 
 @dataclass(frozen=True, eq=False)
 class LifecycleResult:
     """Growth accounting.
 
-    `flow`: one row per bucket: bucket (its first local day), new, returning, resurrected, newly_dormant, dormant_stock
-        (users), partial (bool: the bucket ends after as-of and enters no comparison), active (users), quick_ratio
-        ((new + resurrected) ÷ newly dormant; nan when nobody went dormant), left_censored (bool: the bucket holds the
-        data's first day).
+    `flow`: one row per bucket: bucket (its first local day or hour), new, returning, resurrected, newly_dormant,
+        dormant_stock (users), partial (bool: the bucket ends after as-of and enters no comparison), active (users),
+        quick_ratio ((new + resurrected) ÷ newly dormant; nan when nobody went dormant), left_censored (bool: the bucket
+        holds the data's first day, or is an hour of it).
     """
 
     query: LifecycleQuery
@@ -96,7 +97,7 @@ def analyze(workspace: Workspace, query: LifecycleQuery) -> LifecycleResult:
     first_day, _ = workspace.data_period().days(rules)
     table = pd.DataFrame(
         {
-            "bucket": dates_of(rules.index_start_day(buckets, query.grain)),
+            "bucket": cohort_times(rules, query.grain, buckets),
             "new": found.new,
             "returning": found.returning,
             "resurrected": found.resurrected,
@@ -105,14 +106,21 @@ def analyze(workspace: Workspace, query: LifecycleQuery) -> LifecycleResult:
             "partial": activity.bucket_end_us(rules, buckets, query.grain) > workspace.as_of_us,
             "active": found.active,
             "quick_ratio": ratio,
-            "left_censored": buckets == rules.bucket_index(np.array([first_day]), query.grain)[0],
+            "left_censored": _holds(rules, buckets, query.grain, first_day),
         }
     )
     return LifecycleResult(query, table)
 
 
+def _holds(rules: TimeRules, buckets: np.ndarray, grain: str, day: int) -> np.ndarray:
+    """Which buckets hold a day, or are an hour of it."""
+    if grain == "hour":
+        return buckets // 24 == day
+    return buckets == rules.bucket_index(np.array([day]), grain)[0]
+
+
 def bucket_range(workspace: Workspace, period: Period, grain: str, most: int = MOST_BUCKETS) -> tuple[int, int]:
-    """First bucket that a period touches, and the one after its last; of hours, those of its days.
+    """First bucket that a period touches, and the one after its last.
 
     Raises:
         QueryError: no data yet, or more buckets than can be shown.
@@ -120,11 +128,12 @@ def bucket_range(workspace: Workspace, period: Period, grain: str, most: int = M
     if workspace.as_of_us is None:
         raise QueryError("no_data_yet")
     rules = workspace.rules
-    first_day, end_day = period.days(rules)
+    start_us, end_us = period.bounds(rules)
+    touched = np.array([start_us, end_us - 1])
     if grain == "hour":
-        first, last = first_day * 24, end_day * 24 - 1
+        first, last = (int(hour) for hour in activity.local_hours(rules, touched))
     else:
-        first, last = (int(index) for index in rules.bucket_index(np.array([first_day, end_day - 1]), grain))
+        first, last = (int(index) for index in rules.bucket_index(rules.local_days(touched), grain))
     if last - first >= most:
         raise QueryError("too_many_buckets", n=last - first + 1, grain=grain, most=most)
     return first, last + 1

@@ -41,8 +41,8 @@ class StickinessQuery:
         Period.checked(self.period)
         Segment.checked(self.segment)
         object.__setattr__(self, "filters", filters_of(self.filters))
-        if self.grain not in GRAINS[1:]:
-            raise QueryError("unknown_grain", value=self.grain, allowed=list(GRAINS[1:]))
+        if self.grain not in GRAINS:
+            raise QueryError("unknown_grain", value=self.grain, allowed=list(GRAINS))
 
 
 @dataclass(frozen=True, eq=False)

@@ -226,8 +226,10 @@ def moves_title(result: StagesResult, t: Translator) -> str:
 
 
 def bucket_text(result: LifecycleResult, bucket: pd.Timestamp, t: Translator) -> str:
-    """A bucket's name: its first day, month, quarter."""
+    """A bucket's name: its hour, first day, month, quarter."""
     day = pd.Timestamp(bucket)
+    if result.query.grain == "hour":
+        return f"{t.date(day.date())} {day:%H}:00"
     if result.query.grain == "month":
         return t.month(day.date())
     if result.query.grain == "quarter":

@@ -237,7 +237,7 @@ def _amount(store: Store, name: str | None) -> str:
 def _breakdown_column(store: Store, name: str) -> Column:
     if name.startswith("user."):
         return store.column("user", name.removeprefix("user."))
-    return store.column("event", name)
+    return event_column(store, name)
 
 
 def _user_groups(store: Store, spec: CountSpec, user: np.ndarray) -> np.ndarray:

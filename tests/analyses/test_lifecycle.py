@@ -236,7 +236,7 @@ def test_nobody_active_is_undefined_not_zero():
 
 def test_refusals_say_what_would_work():
     period = Period("2026-03-01", "2026-03-05")
-    with pytest.raises(QueryError, match="Choose one of: day, week, month, quarter"):
+    with pytest.raises(QueryError, match="Choose one of: hour, day, week, month, quarter"):
         lifecycle.LifecycleQuery(period, "year")
     with workspace_of([("ann", "open", "2026-03-01")]) as workspace:
         with pytest.raises(QueryError, match="open"):
@@ -255,3 +255,17 @@ def test_a_flow_of_the_events_that_pass_a_filter():
         query = lifecycle.LifecycleQuery(Period("2026-03-01", "2026-03-03"), "day", "buy", filters=large)
         flow = lifecycle.analyze(workspace, query).flow
     assert flow[FLOWS].to_numpy().tolist() == [[1, 0, 0, 0, 0], [1, 0, 0, 1, 1]]
+
+
+def test_hours_are_buckets_like_any_other():
+    # Kathmandu is 5:45 ahead: 03:10 UTC is 8:55 there, 03:15 is 9:00. ann: 8, 9 and 11 o'clock; bob: 9 o'clock.
+    rows = [("ann", "open", f"2026-03-02 {time}") for time in ("03:10", "03:15", "05:20")]
+    rows += [("bob", "open", "2026-03-02 03:50"), ("old", "open", "2026-03-01 12:00")]
+    with workspace_of(rows, "Asia/Kathmandu", as_of="2026-03-03") as workspace:
+        period = Period("2026-03-02 08:00", "2026-03-02 12:00")
+        found = lifecycle.analyze(workspace, lifecycle.LifecycleQuery(period, "hour"))
+        counts = stickiness.analyze(workspace, stickiness.StickinessQuery(period, "hour")).counts
+    assert [f"{hour:%d %H:%M}" for hour in found.flow["bucket"]] == ["02 08:00", "02 09:00", "02 10:00", "02 11:00"]
+    assert found.flow[FLOWS].to_numpy().tolist() == [[1, 0, 0, 0, 1], [1, 1, 0, 0, 1], [0, 0, 0, 2, 3], [0, 0, 1, 0, 2]]
+    assert not found.flow[["partial", "left_censored"]].to_numpy().any()
+    assert counts["users"].tolist() == [1, 0, 1, 0]

@@ -295,3 +295,15 @@ def test_groups_that_only_a_later_series_has_are_told_apart_while_there_is_room(
 def test_more_buckets_than_anybody_can_read_are_refused(workspaces):
     with pytest.raises(QueryError, match="at most 100000 can be shown"):
         trends.analyze(workspaces["UTC"], TrendsQuery("buy", Period("0001-01-01", "2026-04-01")))
+
+
+def test_amounts_can_be_groups_as_in_retention_and_funnels():
+    rows = [
+        ("ann", "buy", "2026-03-02 12:00", 9.9),
+        ("bob", "buy", "2026-03-02 13:00", 9.9),
+        ("cy", "buy", "2026-03-02 14:00"),
+    ]
+    with workspace_of(rows, as_of="2026-03-03") as workspace:
+        query = TrendsQuery("buy", Period("2026-03-02", "2026-03-03"), breakdown="value")
+        totals = trends.analyze(workspace, query).totals
+    assert dict(zip(totals["group"], totals["value"], strict=True)) == {"9.900000": 2, trends.MISSING: 1}
