@@ -27,6 +27,8 @@ class Filter:
     value: object = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.prop, str):
+            raise QueryError("not_a_filter", value=str(self.prop))
         if self.op not in OPS:
             raise QueryError("unknown_filter_op", op=self.op, allowed=list(OPS))
         if self.op == "in":

@@ -61,6 +61,7 @@ def test_what_is_no_period_is_said(start, end, message):
         (("channel", "like", "x"), "cannot use 'like'"),
         (("channel", "in", "ads"), "needs a list"),
         (("channel", "eq"), "needs a value"),
+        ((5, "eq", 1), "'5' is not a filter"),
     ],
 )
 def test_what_is_no_filter_is_said(arguments, message):
