@@ -2,7 +2,8 @@
 
 Counted: users. A cohort is the users whose cohort event falls in one calendar bucket of the period (`mode` says which
 of a user's events that is); value k is how many of them have the return event in the k-th bucket after it. In bucket 0
-the row that made the user enter is not its own return. A cell whose bucket ends after as-of is not ripe and holds nan,
+the row that made the user enter is not its own return, every other row of that bucket is, also an earlier one of
+another event (`rolling` counts from the row on). A cell whose bucket ends after as-of is not ripe and holds nan,
 a cohort that could return and did not holds 0, an empty cohort has no share. Definitions §7.
 
 Intervals: Wilson 1927. Limits: a user property is read as it stands now, an event property as on the starting row.

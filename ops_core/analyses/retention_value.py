@@ -1,7 +1,8 @@
 """Revenue retention: what each cohort's users are worth per bucket after they came, and all together up to then.
 
 Counted: the value of events, over the same cohorts, columns and groups as `retention` (the same query asks for both).
-Every user of a cohort is in the denominator, with a value or without. The starting row's value counts in bucket 0.
+Every user of a cohort is in the denominator, with a value or without. The starting row's value counts in bucket 0,
+as does every other value of that calendar bucket.
 Refunds are negative and are taken off, so a sum may fall and a cumulative value, too. A cell that has not ended by
 as-of is nan; means are over the cohorts that have reached a column, with their users shown.
 

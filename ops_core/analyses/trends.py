@@ -42,7 +42,8 @@ class TrendsResult:
     """The answer, with its query.
 
     `points`, one row per line, group and bucket: line (`1`, `2`, … or `formula`), group (value of the breakdown,
-    `OTHER`, `MISSING`; `EVERYTHING` without a breakdown), bucket (its start: local wall-clock datetime), value,
+    `OTHER`, `MISSING`; `EVERYTHING` without a breakdown), bucket (its start: local wall-clock datetime), value
+    (nan where undefined, or where a rolling window reaches back before the data),
     numerator, denominator (nan for counts and sums), partial, in_period (not mere context); with a comparison
     compare_bucket, compare_value, difference, relative (nan where either side is partial or undefined); normal_low,
     normal_high and unusual (−1 low, 1 high, 0 inside or unknown) for lines without breakdown, rolling or cumulating,
