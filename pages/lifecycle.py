@@ -21,7 +21,8 @@ def render() -> None:
     ui.panel(
         t("lifecycle.flow_title"),
         t("lifecycle.flow_subtitle", unit=t(f"lifecycle.flow_unit_{query.grain}"), legend=controls.legend(t, palette)),
-        charts.draw_flow(flow, t, palette), flow.flow, name="lifecycle_flow", columns=controls.flow_columns(t),
+        ui.drawn("flow", lambda: charts.draw_flow(flow, t, palette), view, flow),
+        flow.flow, name="lifecycle_flow", columns=controls.flow_columns(t),
     )  # fmt: skip
     ui.definition(ui.spaced(t.language, charts.identities(flow, t), controls.comparison_note(view)))
     now = controls.stages(view, limits)

@@ -24,8 +24,8 @@ def render() -> None:
         ui.panel(
             flow_charts.headline(flow, t),
             t("overview.flow_subtitle", legend=lifecycle_controls.legend(t, palette)),
-            flow_charts.draw_flow(flow, t, palette), flow.flow, name="overview_flow",
-            columns=lifecycle_controls.flow_columns(t),
+            ui.drawn("flow", lambda: flow_charts.draw_flow(flow, t, palette), view, flow),
+            flow.flow, name="overview_flow", columns=lifecycle_controls.flow_columns(t),
         )  # fmt: skip
         lifecycle_controls.stages_panel(now, view, name="overview_stages")
     overview_controls.health(week, view)

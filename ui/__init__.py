@@ -9,6 +9,7 @@ ui.table · Column                    number tables
 ui.user_list                         "n users: list, save as segment"
 ui.definition · unavailable          the closing line; a page without its data
 ui.cached(analyze, workspace, query) an answer computed once per data version
+ui.drawn(name, draw, view, result)   a figure made once per answer, language and theme
 """
 
 from ui.choices import pick, pick_many, pick_number, switch
@@ -29,7 +30,7 @@ from ui.layout import (
 )
 from ui.links import link
 from ui.people import user_list
-from ui.session import cached, remembered
+from ui.session import cached, drawn, remembered
 from ui.tables import Column, table
 from ui.text import chip, mark, on_primary, plain, small, spaced
 
@@ -43,6 +44,7 @@ __all__ = [
     "chip",
     "controls",
     "definition",
+    "drawn",
     "link",
     "mark",
     "more",

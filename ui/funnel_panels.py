@@ -17,7 +17,7 @@ from ops_core.model.time import date_of, day_number
 from ui import funnel_people
 from ui.current import View
 from ui.layout import definition, panel, panel_head, panels, wide
-from ui.session import cached
+from ui.session import cached, drawn
 from ui.tables import Column, table
 from ui.text import mark, plain, spaced
 
@@ -110,7 +110,8 @@ def _bars(view: View, result: FunnelResult, comparison: FunnelComparison | None)
     told = spaced(t.language, *legend, t("funnel.bars_subtitle"), t("funnel.bars_click"))
     panel(
         plain(words.bars_title(result, t)), told,
-        charts.draw(result, t, palette, reference), _readable(result.total, result, t), name=funnel_people.BARS,
+        drawn("funnel", lambda: charts.draw(result, t, palette, reference), view, result, reference),
+        _readable(result.total, result, t), name=funnel_people.BARS,
         columns=_step_columns(t), on_select=funnel_people.clicked,
     )  # fmt: skip
 

@@ -21,7 +21,7 @@ from ui.current import View
 from ui.layout import chart, more, note, panel_head
 from ui.layout import definition as definition_line
 from ui.people import user_list
-from ui.session import remembered
+from ui.session import drawn, remembered
 from ui.tables import Column
 from ui.text import plain
 
@@ -133,7 +133,7 @@ def long_enough(view: View, period: Period, silence_days: int) -> Period:
 
 def heat_map(result: RetentionResult, asked_for: Asked, view: View) -> None:
     """The cohorts. The head stays in view on a phone while the wide map scrolls below it."""
-    t, period = view.t, asked_for.query.period
+    t, period, show = view.t, asked_for.query.period, asked_for.show
     span = t.date_range(period.first_date, period.last_date)
     subtitle = t(
         f"retention.heat_subtitle_{asked_for.show}", who=words.who(result, t), span=span, event=plain(asked_for.event)
@@ -145,7 +145,8 @@ def heat_map(result: RetentionResult, asked_for: Asked, view: View) -> None:
         )  # fmt: skip
         with st.grid(1, wrap=False, min_column_width=max(_LEAST_WIDTH, charts.least_width(result))):
             chart(
-                charts.draw(result, t, view.palette, asked_for.show), f"{t('retention.heat_title')}. {subtitle}",
+                drawn("retention", lambda: charts.draw(result, t, view.palette, show), view, result, show),
+                f"{t('retention.heat_title')}. {subtitle}",
                 name="retention_heat_map",
             )  # fmt: skip
         for remark in words.row_notes(result, t):

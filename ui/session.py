@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from ops_core import demo, places
@@ -19,6 +20,7 @@ from ops_core.locale import Translator
 from ops_core.places import DEMOS
 from ops_core.workspace import Workspace
 from ui import sending
+from ui.current import Screen
 
 Q, R = TypeVar("Q"), TypeVar("R")
 
@@ -83,6 +85,27 @@ def remembered(read: Callable[[Workspace], R], workspace: Workspace, *, detail: 
     `detail` tells apart calls of one lambda that close over different values.
     """
     return _answer(_key(read, workspace, detail), lambda: read(workspace))
+
+
+def drawn(name: str, draw: Callable[[], go.Figure], screen: Screen, *parts: object) -> go.Figure:
+    """The figure that `draw()` makes of the parts, made once in each language and theme.
+
+    `parts` are answers of `cached` or `remembered`, known by their identity, and plain values. Leave the figure as it is.
+    """
+    t = screen.t
+    key = (name, t.language, t.currency, screen.palette.is_dark, *map(_mark, parts))
+    # The parts stay with the figure: as long as they live, nothing else has their identity.
+    return _figure(key, lambda: (draw(), parts))[0]
+
+
+def _mark(part: object) -> object:
+    return part if part is None or isinstance(part, (str, int, float)) else id(part)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _figure(key: tuple[object, ...], _draw: Callable[[], tuple[go.Figure, object]]) -> tuple[go.Figure, object]:
+    del key
+    return _draw()
 
 
 def _key(function: Callable[..., object], workspace: Workspace, query: str) -> tuple[object, ...]:

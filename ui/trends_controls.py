@@ -16,7 +16,7 @@ from ui.annotation_table import known
 from ui.choices import pick, pick_number
 from ui.current import View
 from ui.layout import more, panel
-from ui.session import remembered
+from ui.session import drawn, remembered
 from ui.tables import Column, table
 from ui.text import mark, plain, spaced
 
@@ -86,10 +86,12 @@ def main_panel(result: TrendsResult, view: View) -> None:
     if not words.starts_at_zero(result):
         note += t("trends.note_axis")
     subtitle = spaced(t.language, *legend, t(f"trends.subtitle_{result.query.grain}") + note)
-    frame = charts.table(result, t, known(view))
+    annotations = known(view)
+    frame = charts.table(result, t, annotations)
+    figure = drawn("trends", lambda: charts.draw(result, t, palette, annotations), view, result, annotations)
     by = t("trends.by", by=plain(result.query.breakdown.removeprefix("user."))) if result.query.breakdown else ""
     panel(
-        plain(name) + by, subtitle, charts.draw(result, t, palette, known(view)), frame,
+        plain(name) + by, subtitle, figure, frame,
         name="trends_lines", columns=_columns(frame, result, t),
     )  # fmt: skip
 
