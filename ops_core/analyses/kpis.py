@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -48,11 +49,19 @@ class KpiQuery:
     Args:
         until: the week shown ends on or before this day; default: the last complete week.
         weeks: length of the history in `series`.
+
+    Raises:
+        QueryError: a part that is not of its kind.
     """
 
     segment: Segment | None = None
-    until: dt.date | None = None
+    until: dt.date | str | None = None
     weeks: int = HISTORY_WEEKS
+
+    def __post_init__(self) -> None:
+        Segment.checked(self.segment)
+        if not isinstance(self.weeks, Integral) or self.weeks < 1:
+            raise QueryError("kpi_weeks", value=self.weeks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,15 +119,15 @@ def _weeks(workspace: Workspace, query: KpiQuery) -> tuple[int, int]:
         raise QueryError("no_data_yet")
     rules = workspace.rules
     first_day, _ = workspace.data_period().days(rules)
-    end_day = int(rules.local_days(np.array([workspace.as_of_us]))[0])
-    if query.until is not None:
-        end_day = min(end_day, day_number(query.until))
+    complete_day = int(rules.local_days(np.array([workspace.as_of_us]))[0])
+    end_day = complete_day if query.until is None else min(complete_day, day_number(query.until))
     # The week of the data's first day is whole only when it is that week's first day.
     starts, ends = rules.bucket_index(np.array([first_day + 6, end_day]), "week")
     if ends <= starts:
-        raise QueryError(
-            "no_complete_week", first=date_of(first_day).isoformat(), last=date_of(end_day - 1).isoformat()
-        )
+        first, last = date_of(first_day).isoformat(), date_of(end_day - 1).isoformat()
+        if end_day < complete_day:
+            raise QueryError("no_week_until", first=first, until=date_of(end_day).isoformat())
+        raise QueryError("no_complete_week", first=first, last=last)
     return max(int(starts), int(ends) - query.weeks), int(ends)
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from ops_core.analyses.lifecycle import bucket_range, names
 from ops_core.engine import activity, streaks
 from ops_core.errors import QueryError
-from ops_core.model.filters import Filter
+from ops_core.model.filters import Filter, filters_of
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
 from ops_core.model.time import GRAINS
@@ -28,7 +28,7 @@ class StreakQuery:
     """Which buckets (all that the period touches) and what counts as active (`event`: name, names, `None` = any).
 
     Raises:
-        QueryError: an unknown grain.
+        QueryError: an unknown grain, or a part that is not of its kind.
     """
 
     period: Period
@@ -38,7 +38,9 @@ class StreakQuery:
     filters: tuple[Filter, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "filters", tuple(self.filters))
+        Period.checked(self.period)
+        Segment.checked(self.segment)
+        object.__setattr__(self, "filters", filters_of(self.filters))
         if self.grain not in GRAINS[1:]:
             raise QueryError("unknown_grain", value=self.grain, allowed=list(GRAINS[1:]))
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -58,8 +59,11 @@ class SurvivalQuery:
     segments: tuple[Segment, ...] = ()
 
     def __post_init__(self) -> None:
+        Period.checked(self.period)
         object.__setattr__(self, "segments", tuple(self.segments))
-        if self.churn_days < 1:
+        for segment in (self.segment, *self.segments):
+            Segment.checked(segment)
+        if not isinstance(self.churn_days, Integral) or self.churn_days < 1:
             raise QueryError("survival_churn_days", value=self.churn_days)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 from ops_core.errors import QueryError
 from ops_core.model.period import Period
@@ -37,10 +38,14 @@ class ValueQuery:
     segment: Segment | None = None
 
     def __post_init__(self) -> None:
+        Period.checked(self.period)
+        Segment.checked(self.segment)
+        if not all(isinstance(age, Integral) for age in self.ages_days):
+            raise QueryError("value_ages", value=list(self.ages_days), longest=LONGEST_AGE_DAYS)
         object.__setattr__(self, "ages_days", tuple(sorted(set(self.ages_days))))
         if self.grain not in GRAINS:
             raise QueryError("unknown_grain", value=self.grain, allowed=list(GRAINS))
         if not self.ages_days or self.ages_days[0] < 1 or self.ages_days[-1] > LONGEST_AGE_DAYS:
             raise QueryError("value_ages", value=list(self.ages_days), longest=LONGEST_AGE_DAYS)
-        if not 0 < self.margin <= 1:
+        if not isinstance(self.margin, Real) or not 0 < self.margin <= 1:
             raise QueryError("value_margin", value=self.margin)

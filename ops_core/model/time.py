@@ -135,9 +135,17 @@ class TimeRules:
         return self.index_start_day(self.bucket_index(days, grain), grain)
 
 
-def day_number(day: dt.date) -> int:
-    """The day number of a date."""
-    return day.toordinal() - _EPOCH.toordinal()
+def day_number(day: dt.date | str) -> int:
+    """The day number of a date, or of its ISO text.
+
+    Raises:
+        QueryError: it is no date.
+    """
+    try:
+        date = dt.datetime.fromisoformat(day.strip()) if isinstance(day, str) else day
+        return date.toordinal() - _EPOCH.toordinal()
+    except (AttributeError, ValueError):
+        raise QueryError("not_a_date", value=str(day)) from None
 
 
 def date_of(day: int) -> dt.date:

@@ -149,3 +149,14 @@ def test_segments_and_refusals():
     rows = [("ann", "open", "2026-03-03"), ("ann", "open", "2026-03-05")]
     with workspace_of(rows) as workspace, pytest.raises(QueryError, match="no complete week"):
         kpis.analyze(workspace, kpis.KpiQuery())
+
+
+def test_what_no_week_answers_is_said():
+    # Data from Monday 2 March on, complete until 23 March: the first whole week ends on 9 March.
+    rows = [("ann", "open", f"2026-03-{day:02d} 12:00") for day in (2, 9, 22)]
+    with workspace_of(rows, as_of="2026-03-23") as workspace:
+        assert kpis.analyze(workspace, kpis.KpiQuery(until="2026-03-09")).week == dt.date(2026, 3, 2)
+        with pytest.raises(QueryError, match="begin on 2026-03-02, so no complete week ends by 2026-03-08"):
+            kpis.analyze(workspace, kpis.KpiQuery(until="2026-03-08"))
+    with pytest.raises(QueryError, match="A history of 0 weeks"):
+        kpis.KpiQuery(weeks=0)

@@ -99,6 +99,13 @@ def test_iso_weeks_agree_with_the_calendar_over_all_years():
         assert date_of(day).isocalendar()[:2] == date_of(start).isocalendar()[:2]
 
 
+def test_a_day_may_be_written_as_text():
+    assert day_number("2026-02-01") == day_number(dt.date(2026, 2, 1)) == day_number("2026-02-01 18:30")
+    for no_date in ("soon", 5, None):
+        with pytest.raises(QueryError, match="is not a date"):
+            day_number(no_date)
+
+
 def test_an_unknown_zone_names_the_nearest():
     with pytest.raises(QueryError, match="Did you mean Asia/Shanghai"):
         TimeRules("Asia/Shangai")
