@@ -90,7 +90,7 @@ def remembered(read: Callable[[Workspace], R], workspace: Workspace, *, detail: 
 def drawn(name: str, draw: Callable[[], go.Figure], screen: Screen, *parts: object) -> go.Figure:
     """The figure that `draw()` makes of the parts, made once in each language and theme.
 
-    `parts` are answers of `cached` or `remembered`, known by their identity, and plain values. Leave the figure as it is.
+    `parts` are answers of `cached` or `remembered`, known by identity, and plain values. Leave the figure as it is.
     """
     t = screen.t
     key = (name, t.language, t.currency, screen.palette.is_dark, *map(_mark, parts))
