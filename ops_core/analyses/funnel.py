@@ -207,7 +207,7 @@ class FunnelResult:
         quarter.
 
         Raises:
-            QueryError: an unknown grain, or steps that are not there or not in order.
+            QueryError: an unknown grain, more than 20,000 buckets, or steps that are not there or not in order.
         """
         return _trend(self.workspace, self.query, grain, from_step, to_step)
 
@@ -305,6 +305,7 @@ def _trend(workspace: Workspace, query: FunnelQuery, grain: str, from_step: int,
     _check_step(query, to_step)
     if from_step > to_step:
         raise QueryError("funnel_trend_steps", from_step=from_step, to_step=to_step)
+    tables.check_buckets(rules, spec, grain)
     found = engine.by_bucket(
         workspace.store, spec, lambda instants: tables.bucket_numbers(rules, instants, grain), from_step - 1
     )

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from ops_core.engine import funnel_lookup
+from ops_core.engine.activity import local_hours
 from ops_core.engine.funnel import NEVER_US, Journeys
 from ops_core.engine.funnel_spec import NATURAL_DAY, FunnelSpec
+from ops_core.errors import QueryError
 from ops_core.model.intervals import wilson
 from ops_core.model.time import HOUR_US, TimeRules, dates_of
 from ops_core.store import Store
@@ -23,6 +25,7 @@ ALL, OTHER, NONE = "all", "other", "(none)"
 _MICROSECONDS = 1_000_000
 _THREADS, _MANY = 2, 50_000  # NumPy lets two threads look for the quartiles of two steps at a time
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_MOST_BUCKETS = 20_000  # two years of hours, fifty of days
 # Readable bounds of a time to convert, in seconds; those above the window are left out.
 _EDGES = (
     0, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 3 * _HOUR, 8 * _HOUR, _DAY, 3 * _DAY, 7 * _DAY, 14 * _DAY, 30 * _DAY,
@@ -104,14 +107,25 @@ def tie_share(journeys: Journeys) -> float:
 def bucket_numbers(rules: TimeRules, instants: np.ndarray, grain: str) -> np.ndarray:
     """Running bucket number of each UTC instant (µs); the hour is that of the wall clock."""
     if grain == "hour":
-        return np.floor_divide(rules.local_us(instants), HOUR_US)
+        return local_hours(rules, instants)
     return rules.bucket_index(rules.local_days(instants), grain)
+
+
+def check_buckets(rules: TimeRules, spec: FunnelSpec, grain: str) -> None:
+    """Refuse a period of more buckets than anybody can look at.
+
+    Raises:
+        QueryError: too many buckets, or an unknown grain.
+    """
+    first, last = bucket_numbers(rules, np.array([spec.start_us, spec.end_us - 1]), grain)
+    if last - first >= _MOST_BUCKETS:
+        raise QueryError("too_many_buckets", n=int(last - first) + 1, grain=grain, most=_MOST_BUCKETS)
 
 
 def bucket_bounds(rules: TimeRules, numbers: np.ndarray, grain: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each bucket its name (first local day, or local hour) and its first and end instant (UTC µs)."""
     if grain == "hour":
-        hours = numbers * HOUR_US
+        hours = numbers.astype(np.int64) * HOUR_US
         return hours.astype("datetime64[us]"), rules.to_utc_us(hours), rules.to_utc_us(hours + HOUR_US)
     first_days, end_days = rules.index_start_day(numbers, grain), rules.index_start_day(numbers + 1, grain)
     starts_us = np.array([rules.day_start_us(day) for day in first_days])

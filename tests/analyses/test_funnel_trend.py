@@ -55,6 +55,14 @@ def test_from_an_optional_step_only_those_who_took_it_convert():
     assert result.trend("day")[["users", "converted", "share"]].values.tolist() == [[3, 3, 1.0]]
 
 
+def test_a_period_of_centuries_is_not_cut_into_hours():
+    # 2000 to 2100 is 36,525 days: 876,600 hours.
+    with workspace_of([("ann", "visit", "2026-03-02 09:00")], as_of="2026-04-01") as workspace:
+        found = funnel.analyze(workspace, FunnelQuery(("visit", "visit"), Period("2000-01-01", "2100-01-01"), DAY))
+        with pytest.raises(QueryError, match="876,600 time units of 'hour'; at most 20000"):
+            found.trend("hour")
+
+
 @pytest.fixture(scope="module")
 def result():
     rows = [("ann", "visit", "2026-03-02 09:00"), ("ann", "order", "2026-03-02 09:10")]
