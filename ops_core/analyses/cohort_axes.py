@@ -20,10 +20,21 @@ def cohort_times(rules: TimeRules, grain: str, cohorts: np.ndarray) -> np.ndarra
 
 
 def group_labels(breakdown: str | None, groups: Sequence[str | None]) -> list[str]:
-    """Names of the engine's groups: `all` without a breakdown, `(none)` for no value, `other` for the rest."""
+    """Names of the engine's groups: `all` without a breakdown, `(none)` for no value, `other` for the rest.
+
+    A value that is itself called "other" or "(none)" keeps its name; ours gives way and carries an asterisk.
+    """
     if breakdown is None:
         return [ALL for _ in groups]
-    return [NO_VALUE if name is None else OTHER_VALUES if name == OTHER else name for name in groups]
+    values = {name for name in groups if name is not None and name != OTHER}
+    ours = {None: _apart(NO_VALUE, values), OTHER: _apart(OTHER_VALUES, values)}
+    return [ours.get(name, name) for name in groups]
+
+
+def _apart(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name = f"{name}*"
+    return name
 
 
 def window_ends(windows: Sequence[tuple[int, int | None]]) -> list[float]:

@@ -259,3 +259,18 @@ def test_more_cohorts_than_anybody_can_read_are_refused():
         query = retention.RetentionQuery(Period("1900-01-01", "2100-01-01"), "hour", 3)
         with pytest.raises(QueryError, match="at most 100000 can be shown"):
             retention.analyze(workspace, query)
+
+
+def test_a_value_called_other_is_not_the_rest():
+    # Three users of a channel called "other", two of ads; seo and kol, one each, are the rest.
+    channels = ["other", "other", "other", "ads", "ads", "seo", "kol"]
+    rows = pd.DataFrame(
+        [(f"u{n}", "open", "2026-03-02 12:00", channel) for n, channel in enumerate(channels)],
+        columns=["user_id", "event", "occurred_at", "user.channel"],
+    )
+    period = Period("2026-03-02", "2026-03-03")
+    with workspace_of(rows, as_of="2026-03-05") as workspace:
+        query = retention.RetentionQuery(period, "day", 1, breakdown="user.channel", top=2)
+        found = retention.analyze(workspace, query)
+    assert found.cohorts.set_index("group")["users"].to_dict() == {"other": 3, "ads": 2, "other*": 2}
+    assert found.groups == ["other", "ads", "other*"]
