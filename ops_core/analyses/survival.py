@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 
 from ops_core.engine import activity, purchases
 from ops_core.engine.activity import ActivitySpec
-from ops_core.engine.trends import EVERYTHING, MISSING, OTHER
+from ops_core.engine.trends import EVERYTHING, MISSING, OTHER, rest_names
 from ops_core.errors import QueryError
 from ops_core.model.intervals import normal_quantile
 from ops_core.model.multiplicity import holm
@@ -226,7 +226,7 @@ def _groups(
     places, values = purchases.user_values(workspace.store, query.breakdown, query.top)
     group = places[users]
     numbers = (*range(len(values)), len(values), -1)
-    return [group == number for number in numbers], (*values, OTHER, MISSING), 0
+    return [group == number for number in numbers], (*values, *rest_names(values)), 0
 
 
 def _summary(curves: pd.DataFrame, samples: dict[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:

@@ -134,11 +134,11 @@ def _points(workspace: Workspace, query: TrendsQuery, window: Window, lines: dic
 
 
 def _empty_groups(lines: Iterable[Line]) -> set[str]:
-    """Of "other" and "no value" those with nothing in them."""
+    """Of "other" and "no value", the last two of a breakdown, those with nothing in them."""
     lines = list(lines)
-    names = lines[0].groups
-    nothing = np.logical_and.reduce([line.is_empty for line in lines])
-    return {name for name, empty in zip(names, nothing, strict=True) if empty and name in (OTHER, MISSING)}
+    rest = lines[0].groups[-2:] if len(lines[0].groups) > 1 else ()
+    nothing = np.logical_and.reduce([line.is_empty for line in lines])[-2:]
+    return {name for name, empty in zip(rest, nothing, strict=False) if empty}
 
 
 def _is_partial(workspace: Workspace, query: TrendsQuery, window: Window) -> np.ndarray:

@@ -22,7 +22,7 @@ from ops_core.engine import activity, purchases
 from ops_core.engine import spend as spend_engine
 from ops_core.engine.activity import ActivitySpec
 from ops_core.engine.purchases import UserDays
-from ops_core.engine.trends import EVERYTHING, MISSING, OTHER
+from ops_core.engine.trends import EVERYTHING, MISSING, OTHER, rest_names
 from ops_core.errors import QueryError
 from ops_core.workspace import Workspace, one_state
 
@@ -127,7 +127,7 @@ def _new_users(
     if query.breakdown:
         places, values = purchases.user_values(store, query.breakdown, query.top)
         group = places[users]
-        group, names = _only_filled(np.where(group < 0, len(values) + 1, group), (*values, OTHER, MISSING))
+        group, names = _only_filled(np.where(group < 0, len(values) + 1, group), (*values, *rest_names(values)))
     index, reached = cohorts_reached(rules, days, query.grain, complete_day)
     first, last = (int(index.min()), int(index.max())) if len(index) else (0, -1)
     people = NewUsers(

@@ -71,8 +71,8 @@ class CountSpec:
 
     @property
     def group_names(self) -> tuple[str, ...]:
-        """Groups in the order of the answer's rows; with a breakdown the last two are `OTHER` and `MISSING`."""
-        return (*self.groups, OTHER, MISSING) if self.breakdown else (EVERYTHING,)
+        """Groups in the order of the answer's rows; with a breakdown the last two are `rest_names`."""
+        return (*self.groups, *rest_names(self.groups)) if self.breakdown else (EVERYTHING,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +129,12 @@ def answer(store: Store, spec: CountSpec) -> Counts:
     n_amounts = np.rint(summed(has_amount.astype(float))).astype(np.int64)
     quantiles = _quantiles(_kept(found, has_amount), spec, n_groups, n) / scale
     return Counts(users, events, n_amounts, totals, quantiles)
+
+
+def rest_names(values: tuple[str, ...]) -> tuple[str, str]:
+    """`OTHER` and `MISSING`, with an asterisk where a value itself is called so (web statistics write "(none)")."""
+    other, missing = (name + "*" if name in values else name for name in (OTHER, MISSING))
+    return other, missing
 
 
 def top_values(store: Store, spec: CountSpec, limit: int) -> tuple[str, ...]:

@@ -307,3 +307,14 @@ def test_amounts_can_be_groups_as_in_retention_and_funnels():
         query = TrendsQuery("buy", Period("2026-03-02", "2026-03-03"), breakdown="value")
         totals = trends.analyze(workspace, query).totals
     assert dict(zip(totals["group"], totals["value"], strict=True)) == {"9.900000": 2, trends.MISSING: 1}
+
+
+def test_a_medium_called_none_is_not_a_missing_one():
+    # Web statistics write "(none)" for direct visits: two users of it, one of mail, and one whose medium is not known.
+    rows = [("ann", "(none)"), ("bob", "(none)"), ("cy", "mail"), ("dan", None)]
+    frame = pd.DataFrame(rows, columns=["user_id", "medium"]).assign(event="visit", occurred_at="2026-03-02 12:00")
+    day = Period("2026-03-02", "2026-03-03")
+    for known, expected in ((frame, {"(none)": 2, "mail": 1, "(none)*": 1}), (frame[:3], {"(none)": 2, "mail": 1})):
+        with workspace_of(known, as_of="2026-03-03") as workspace:
+            totals = trends.analyze(workspace, TrendsQuery("visit", day, breakdown="medium")).totals
+        assert dict(zip(totals["group"], totals["value"], strict=True)) == expected
