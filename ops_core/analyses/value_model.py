@@ -21,7 +21,7 @@ from ops_core.engine import purchases as engine
 from ops_core.engine import selection
 from ops_core.engine.arrays import starts_of_runs
 from ops_core.engine.purchases import UserDays
-from ops_core.engine.trends import MISSING, OTHER
+from ops_core.engine.trends import rest_names
 from ops_core.errors import QueryError
 from ops_core.model.segment import Segment
 from ops_core.workspace import Workspace, one_state
@@ -286,7 +286,7 @@ def _by_group(workspace: Workspace, query: ValueModelQuery, customers: pd.DataFr
     names = np.full(len(customers), "", dtype=object)
     if query.breakdown:
         places, values = engine.user_values(workspace.store, query.breakdown, limit=10)
-        labels = np.array([*values, OTHER, MISSING], dtype=object)
+        labels = np.array([*values, *rest_names(values)], dtype=object)
         names = labels[places[customers["user_key"]]]
     table = customers.assign(group=names).groupby("group", sort=False)
     table = table.agg(
