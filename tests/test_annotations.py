@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from ops_core import Period, QueryError, Workspace
 from ops_core.analyses import trends
@@ -19,6 +18,7 @@ from ops_core.charts import trends_words
 from ops_core.locale import translator
 from ops_core.model.annotations import Annotation, in_order
 from ops_core.model.public_holidays import announced_years, public_holidays
+from tests.support_pages import opened, prepared
 
 DAY = dt.timedelta(days=1)
 SALE = Annotation(dt.date(2026, 3, 25), dt.date(2026, 3, 26), "campaign", "<b>Sale</b>")
@@ -121,12 +121,9 @@ def test_the_public_holidays_come_at_one_click(
         made.load(pd.DataFrame(rows))
         made.set_annotations([SALE])
     monkeypatch.setenv("OPSDECK_HOME", str(tmp_path))
-    page = AppTest.from_string("import app\napp.main(start='trends')\n", default_timeout=60)
-    page.context = {"locale": {"en": "en-GB", "zh": "zh-CN"}[language], "timezone": "Asia/Shanghai", "theme": "light"}
-    page.query_params["workspace"] = "shop"
+    page = prepared("trends", language, "Asia/Shanghai", workspace="shop")
     page.session_state["annotations_section"] = True
-    page.run()
-    assert not page.exception
+    opened(page)
     page.button(key="annotations.holidays").click().run()
     assert not page.exception
     assert [error.value for error in page.error] == []

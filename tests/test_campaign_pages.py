@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from ops_core import Filter, Segment, Workspace
+from tests.support_pages import living_in, opened, prepared
 
 CHANNELS = ("ads", "invite", "search")
 
@@ -38,24 +38,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         workspace.load(assigned, kind="assignments", as_of="2026-03-25")
         workspace.save_segment(Segment("from ads", (Filter("user.channel", "eq", "ads"),)))
         workspace.save_segment(Segment("everybody", ()))
-    before = os.environ.get("OPSDECK_HOME")
-    os.environ["OPSDECK_HOME"] = str(folder)
-    yield folder
-    os.environ.pop("OPSDECK_HOME")
-    if before is not None:
-        os.environ["OPSDECK_HOME"] = before
+    with living_in(folder):
+        yield folder
 
 
 def run(address: str, workspace: str = "shop", language: str = "en", **query: str | list[str]) -> AppTest:
-    test = AppTest.from_string(f"import app\napp.main(start={address!r})\n", default_timeout=60)
-    test.context = {"locale": {"en": "en-GB", "zh": "zh-CN"}[language], "timezone": "UTC", "theme": "light"}
-    test.query_params["workspace"] = workspace
-    for name, value in query.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    assert [error.value for error in test.error] == []
-    return test
+    return opened(prepared(address, language, workspace=workspace, **query))
 
 
 def said(test: AppTest) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from ops_core import Filter, Period, Workspace
 from ops_core.analyses import funnel_saved
 from ops_core.analyses.funnel import Exclusion, FunnelQuery, Step
 from tests.oracles.random_events import random_events
+from tests.support_pages import living_in, opened, prepared
 from ui import funnel_address
 
 STEPS = {"funnel_steps": "3", "step1": "view", "step2": "buy", "step3": "push"}
@@ -33,12 +33,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Workspace.open(folder / "shop.duckdb") as workspace:
         workspace.load(frame[["user_id", "event", "occurred_at", "value", "coupon"]], kind="events", as_of="2026-04-16")
         workspace.load(users, kind="users", as_of="2026-04-16")
-    before = os.environ.get("OPSDECK_HOME")
-    os.environ["OPSDECK_HOME"] = str(folder)
-    yield folder
-    os.environ.pop("OPSDECK_HOME")
-    if before is not None:
-        os.environ["OPSDECK_HOME"] = before
+    with living_in(folder):
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +43,8 @@ def untouched(home: Path) -> Callable[[], str]:
 
 
 def run(language: str = "en", **query: str | list[str]) -> AppTest:
-    test = AppTest.from_string("import app\napp.main(start='funnel')\n", default_timeout=60)
-    test.context = {"locale": {"en": "en-GB", "zh": "zh-CN"}[language], "timezone": "UTC", "theme": "light"}
-    for name, value in {"workspace": "shop", "period": ["2026-01-05", "2026-03-31"], **STEPS, **query}.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    assert [error.value for error in test.error] == []
-    return test
+    given = {"workspace": "shop", "period": ["2026-01-05", "2026-03-31"], **STEPS, **query}
+    return opened(prepared("funnel", language, **given))
 
 
 def shown(test: AppTest) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from ops_core import Filter, Segment, Workspace
 from ops_core.analyses.lifecycle import StageRules
 from tests.oracles.random_events import random_events
+from tests.support_pages import living_in, opened, prepared
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +29,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         workspace.load(frame[["user_id", "event", "occurred_at", "value"]], kind="events", as_of="2026-04-16")
         workspace.load(users, kind="users", as_of="2026-04-16")
         workspace.save_segment(Segment("from ads", (Filter("user.channel", "eq", "ads"),)))
-    before = os.environ.get("OPSDECK_HOME")
-    os.environ["OPSDECK_HOME"] = str(folder)
-    yield folder
-    os.environ.pop("OPSDECK_HOME")
-    if before is not None:
-        os.environ["OPSDECK_HOME"] = before
+    with living_in(folder):
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +40,7 @@ def untouched(home: Path) -> Callable[[str], str]:
 
 
 def run(address: str, language: str = "en", **query: str) -> AppTest:
-    test = AppTest.from_string(f"import app\napp.main(start={address!r})\n", default_timeout=60)
-    test.context = {"locale": {"en": "en-GB", "zh": "zh-CN"}[language], "timezone": "UTC", "theme": "light"}
-    test.query_params["workspace"] = "shop"
-    for name, value in query.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    assert [error.value for error in test.error] == []
-    return test
+    return opened(prepared(address, language, workspace="shop", **query))
 
 
 def shown(test: AppTest) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -12,9 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 import app
 from ops_core import Workspace, demo
+from tests.support_pages import LOCALES, living_in, prepared
 
 ADDRESSES = [room.address for rooms in app.CONTENTS.values() for room in rooms]
-LANGUAGES = {"en": "en-GB", "zh": "zh-CN"}
 
 
 @pytest.fixture(scope="module")
@@ -24,26 +23,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Workspace.open(folder / "demo.duckdb", time_zone=demo.TRUTHS.zone) as workspace:
         demo.load(workspace, "en")
     Workspace.open(folder / "empty.duckdb").close()
-    before = os.environ.get("OPSDECK_HOME")
-    os.environ["OPSDECK_HOME"] = str(folder)
-    yield folder
-    os.environ.pop("OPSDECK_HOME")
-    if before is not None:
-        os.environ["OPSDECK_HOME"] = before
+    with living_in(folder):
+        yield folder
 
 
 def run(address: str, language: str, workspace: str = "demo", **query: str) -> AppTest:
     """The app with one page in front, as a browser of that language shows it."""
-    script = f"import app\napp.main(start={address!r})\n"
-    test = AppTest.from_string(script, default_timeout=60)
-    test.context = {"locale": LANGUAGES[language], "timezone": "Asia/Shanghai", "theme": "light"}
-    test.query_params["workspace"] = workspace
-    for name, value in query.items():
-        test.query_params[name] = value
-    return test.run()
+    return prepared(address, language, "Asia/Shanghai", workspace=workspace, **query).run()
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", LOCALES)
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_a_page_shows_without_a_complaint(home: Path, address: str, language: str):
     page = run(address, language)
@@ -54,7 +43,7 @@ def test_a_page_shows_without_a_complaint(home: Path, address: str, language: st
         go.Figure(json.loads(chart.proto.spec))  # checks each setting, which drawing does not
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", LOCALES)
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_an_empty_workspace_says_what_to_do_next(home: Path, address: str, language: str):
     page = run(address, language, workspace="empty")

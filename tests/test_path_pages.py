@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from ops_core import Filter, Segment, Workspace
+from tests.support_pages import living_in, opened, prepared
 
 NIGHT = pd.Timedelta(30, "h")
 
@@ -41,12 +41,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         workspace.load(shop_rows(), kind="events", as_of="2026-03-09")
         workspace.load(users, kind="users", as_of="2026-03-09")
         workspace.save_segment(Segment("from ads", (Filter("user.channel", "eq", "ads"),)))
-    before = os.environ.get("OPSDECK_HOME")
-    os.environ["OPSDECK_HOME"] = str(folder)
-    yield folder
-    os.environ.pop("OPSDECK_HOME")
-    if before is not None:
-        os.environ["OPSDECK_HOME"] = before
+    with living_in(folder):
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -55,20 +51,13 @@ def untouched(home: Path) -> Callable[[], str]:
     return functools.cache(lambda: shown(run("paths")))
 
 
-def prepared(address: str, language: str = "en", **query: str | list[str]) -> AppTest:
-    test = AppTest.from_string(f"import app\napp.main(start={address!r})\n", default_timeout=60)
-    test.context = {"locale": {"en": "en-GB", "zh": "zh-CN"}[language], "timezone": "UTC", "theme": "light"}
+def ready(address: str, language: str = "en", **query: str | list[str]) -> AppTest:
     given = {"workspace": "shop", "period": ["2026-03-02", "2026-03-08"], "paths_start": "open"} | query
-    for name, value in given.items():
-        test.query_params[name] = value
-    return test
+    return prepared(address, language, **given)
 
 
 def run(address: str, language: str = "en", **query: str | list[str]) -> AppTest:
-    test = prepared(address, language, **query).run()
-    assert not test.exception
-    assert [error.value for error in test.error] == []
-    return test
+    return opened(ready(address, language, **query))
 
 
 def shown(test: AppTest) -> str:
@@ -141,7 +130,7 @@ def test_a_path_becomes_a_funnel(home: Path):
 
 def test_what_separates_is_computed_when_opened_and_warns(home: Path):
     steps = {"funnel_steps": "2", "step1": "view", "step2": "buy", "funnel_window": "900"}
-    page = prepared("funnel", **steps)
+    page = ready("funnel", **steps)
     page.session_state["funnel_drivers"] = True
     page.run()
     assert not page.exception
@@ -149,13 +138,13 @@ def test_what_separates_is_computed_when_opened_and_warns(home: Path):
     assert any("not cause" in one.value for one in page.warning)
     closed = run("funnel", **steps)
     assert "not cause" not in str([one.value for one in closed.warning])
-    again = prepared("funnel", funnel_lookback="7", **steps)
+    again = ready("funnel", funnel_lookback="7", **steps)
     again.session_state["funnel_drivers"] = True
     assert traits(again.run()) != traits(page)
 
 
 def test_what_separates_speaks_of_users_where_the_funnel_counts_attempts(home: Path):
-    page = prepared(
+    page = ready(
         "funnel", funnel_steps="2", step1="view", step2="buy", funnel_window="900", funnel_reentry="every_attempt"
     )
     page.session_state["funnel_drivers"] = True

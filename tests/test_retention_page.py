@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from ops_core import Filter, Segment, Workspace
 from tests.oracles.random_events import random_events
+from tests.support_pages import living_in, opened, prepared
 from ui.retention_more import read_brackets
 
 SECTIONS = ("curves", "cohorts", "compare", "value", "frequency", "back", "survival")
@@ -39,24 +39,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     with Workspace.open(folder / "looks.duckdb") as workspace:
         workspace.load(looks, kind="events", as_of="2026-03-04")
-    before = os.environ.get("OPSDECK_HOME")
-    os.environ["OPSDECK_HOME"] = str(folder)
-    yield folder
-    os.environ.pop("OPSDECK_HOME")
-    if before is not None:
-        os.environ["OPSDECK_HOME"] = before
+    with living_in(folder):
+        yield folder
 
 
 def run(language: str = "en", workspace: str = "shop", **query: str) -> AppTest:
-    test = AppTest.from_string("import app\napp.main(start='retention')\n", default_timeout=60)
-    test.context = {"locale": {"en": "en-GB", "zh": "zh-CN"}[language], "timezone": "UTC", "theme": "light"}
-    test.query_params["workspace"] = workspace
-    for name, value in query.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    assert [error.value for error in test.error] == []
-    return test
+    return opened(prepared("retention", language, workspace=workspace, **query))
 
 
 def n_charts(test: AppTest) -> int:
