@@ -44,6 +44,8 @@ class Watch:
         if self.cancelled is None:
             yield
             return
+        if self.cancelled():
+            raise IntakeError("load_cancelled")
         finished, stopped = threading.Event(), threading.Event()
 
         def look() -> None:
