@@ -11,6 +11,7 @@ ui.definition(t("funnel.definition"))
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 import pandas as pd
@@ -20,12 +21,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ops_core.charts.theme import CONFIG
 from ops_core.locale import Translator
-from ui import downloads, sending
+from ui import downloads
 from ui.current import first_chart, screen
 from ui.tables import Column, table
 from ui.text import plain, small
 
 _TEXT_WIDTH = 860
+_AHEAD = 0.1  # seconds; longer delays the last chart, shorter the first
 _PANEL_GAP = (30, 32)  # pixels down, across
 
 
@@ -107,12 +109,16 @@ def chart(
     config: dict[str, object] = CONFIG,
     on_select: Callable[[], None] | None = None,
 ) -> None:
-    """A chart without a head; `spoken` is read aloud in its place. The first one of a page is its main chart."""
+    """A chart without a head; `spoken` is read aloud in its place.
+
+    The first chart of a page gets a moment ahead of what follows: the browser draws what has arrived in one go, so that
+    without it the first chart stands only when the last one does.
+    """
     select = {"on_select": on_select, "selection_mode": "points"} if on_select else {}
     config = downloads.with_picture(config, name, screen().t)
     st.plotly_chart(figure, theme=None, config=config, key=name, alt=spoken, **select)
     if first_chart():
-        sending.main_chart()
+        time.sleep(_AHEAD)
 
 
 def panel_head(

@@ -9,9 +9,9 @@ from ops_core.charts import path_words as words
 from ops_core.charts import paths as charts
 from ops_core.charts.theme import CONFIG
 from ops_core.locale import Translator
-from ui import address, links, sending
+from ui import address, links
 from ui.choices import pick
-from ui.current import View, first_chart
+from ui.current import View
 from ui.layout import panel_head
 from ui.people import user_list
 from ui.tables import Column, table
@@ -35,8 +35,6 @@ def flow(view: View, result: PathResult) -> None:
                 charts.draw(result, t, view.palette), theme=None, config=CONFIG, key=_CHART, on_select=_take_click,
                 selection_mode="points", alt=f"{title}. {words.headline(result, t)}",
             )  # fmt: skip
-    if first_chart():
-        sending.main_chart()
 
 
 def group(view: View, result: PathResult) -> None:
