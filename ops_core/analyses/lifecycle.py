@@ -16,14 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ops_core.analyses.activity_query import ActivityQuery
 from ops_core.analyses.cohort_axes import cohort_times
 from ops_core.analyses.stages import NOT_YET, STAGES, StageRules, StagesResult, stages, suggest_churn_days
 from ops_core.engine import activity
 from ops_core.errors import QueryError
-from ops_core.model.filters import Filter, filters_of
 from ops_core.model.period import Period
-from ops_core.model.segment import Segment
-from ops_core.model.time import GRAINS, TimeRules
+from ops_core.model.time import TimeRules
 from ops_core.workspace import Workspace, one_state
 
 __all__ = [
@@ -34,30 +33,8 @@ MOST_BUCKETS = 4_000
 
 
 @dataclass(frozen=True)
-class LifecycleQuery:
-    """Which buckets, and what counts as active.
-
-    Args:
-        period: every bucket that it touches is counted, whole.
-        grain: hour, day, week, month or quarter.
-        event: a name, several names, or `None` for any activity; with `filters` only events that pass them.
-
-    Raises:
-        QueryError: an unknown grain, or a part that is not of its kind.
-    """
-
-    period: Period
-    grain: str
-    event: str | tuple[str, ...] | None = None
-    segment: Segment | None = None
-    filters: tuple[Filter, ...] = ()
-
-    def __post_init__(self) -> None:
-        Period.checked(self.period)
-        Segment.checked(self.segment)
-        object.__setattr__(self, "filters", filters_of(self.filters))
-        if self.grain not in GRAINS:
-            raise QueryError("unknown_grain", value=self.grain, allowed=list(GRAINS))
+class LifecycleQuery(ActivityQuery):
+    """Growth accounting per bucket: hour, day, week, month or quarter; see `ActivityQuery`."""
 
 
 @dataclass(frozen=True, eq=False)

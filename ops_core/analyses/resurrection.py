@@ -10,44 +10,27 @@ dormant in the bucket before. Partial buckets are left out of the first and mark
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
+from ops_core.analyses.activity_query import ActivityQuery
 from ops_core.analyses.lifecycle import bucket_range, names
 from ops_core.analyses.streaks import complete_until
 from ops_core.analyses.survival import kaplan_meier
 from ops_core.engine import activity, streaks
 from ops_core.engine.activity import ActivitySpec
-from ops_core.errors import QueryError
-from ops_core.model.filters import Filter, filters_of
 from ops_core.model.intervals import wilson
-from ops_core.model.period import Period
-from ops_core.model.segment import Segment
 from ops_core.model.time import GRAINS, dates_of
 from ops_core.workspace import Workspace, one_state
 
 
 @dataclass(frozen=True)
-class ResurrectionQuery:
-    """Which buckets (all that the period touches) and what counts as active (`event`: name, names, `None` = any).
+class ResurrectionQuery(ActivityQuery):
+    """Silences in buckets that the period touches: day, week, month or quarter; see `ActivityQuery`."""
 
-    Raises:
-        QueryError: an unknown grain, or a part that is not of its kind.
-    """
-
-    period: Period
-    grain: str
-    event: str | tuple[str, ...] | None = None
-    segment: Segment | None = None
-    filters: tuple[Filter, ...] = ()
-
-    def __post_init__(self) -> None:
-        Period.checked(self.period)
-        Segment.checked(self.segment)
-        object.__setattr__(self, "filters", filters_of(self.filters))
-        if self.grain not in GRAINS[1:]:
-            raise QueryError("unknown_grain", value=self.grain, allowed=list(GRAINS[1:]))
+    grains: ClassVar[tuple[str, ...]] = GRAINS[1:]
 
 
 @dataclass(frozen=True, eq=False)
