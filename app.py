@@ -61,6 +61,7 @@ CONTENTS = {
 def main(start: str = "") -> None:
     """Draw the app: the page that the address names, else `start`, else the first one."""
     shell.configure()
+    address.begin()
     t = shell.language()
     rooms = {room.address: room for group in CONTENTS.values() for room in group}
     first = start or next(iter(rooms))

@@ -4,6 +4,9 @@ The address is the truth. When it changes under us (a pasted link, Back, a click
 when a control changes, the address follows. Links between pages carry the shared choices and what the target page was
 last asked, so each click is one step back.
 
+A browser sends its address with each click, and a quick second click leaves before it has heard what the first one
+wrote there. Such an address is an old one of ours: while a person works the controls it is not taken for Back.
+
 Streamlit can bind a widget to the address itself, but only while the widget is on the screen, and writes labels; the
 bar's controls live in closed popovers.
 """
@@ -33,6 +36,19 @@ class _Memory:
     defaults: dict[str, object] = field(default_factory=dict)
     values: dict[str, object] = field(default_factory=dict)
     asked: dict[str, dict[str, Texts]] = field(default_factory=dict)  # page → its own parameters
+    worked: dict[str, object] = field(default_factory=dict)  # what each widget held when it was last drawn
+    before: dict[str, list[Texts]] = field(default_factory=dict)  # what we overwrote, while a browser may not know it
+    moves: dict[str, Texts] = field(default_factory=dict)  # asked for by a click on a chart, not met yet
+    in_hand: bool = False  # whether this run comes from a person who worked a control here
+
+
+def begin() -> None:
+    """Look at the address that this run came with; app.py calls it once per run, before anything reads it."""
+    memory = _memory()
+    for name in [name for name in memory.before if _asked(name) == memory.seen[name]]:
+        del memory.before[name]  # the browser has heard
+    widgets = {name: st.session_state.get(control_key(name), value) for name, value in memory.worked.items()}
+    memory.in_hand = bool(memory.moves) or widgets != memory.worked
 
 
 def enter(page: str) -> bool:
@@ -53,13 +69,12 @@ def recall(name: str, default: T, read: Callable[[Sequence[str]], T | None]) -> 
     `read` turns the parameter's texts into a value, or `None` where they mean nothing.
     """
     memory, key, raw = _memory(), control_key(name), _texts(name)
-    moved = raw != memory.seen.get(name, ())
+    moved = name in memory.moves or raw != memory.seen.get(name, ())
     if moved and raw:
         value = read(raw)
         st.session_state[key] = default if value is None else value
     elif moved or (not raw and memory.defaults.get(name, default) != default):
         st.session_state[key] = default
-    memory.seen[name], memory.defaults[name] = raw, default
     if key not in st.session_state:
         st.session_state[key] = memory.values.get(name, default)
     return key
@@ -67,25 +82,30 @@ def recall(name: str, default: T, read: Callable[[Sequence[str]], T | None]) -> 
 
 def keep(name: str, value: T, default: T, write: Callable[[T], Sequence[str]]) -> T:
     """Write a widget's value into the address (nothing for the default). Call after the widget; returns the value."""
-    memory = _memory()
+    # Only here is the address done with: a run that a second click cut short after `recall` has shown nothing yet.
+    memory, raw = _memory(), _texts(name)
+    memory.moves.pop(name, None)
     wanted = tuple(write(value))
-    if value == default and wanted != memory.seen[name]:  # said in so many words by a link, it may stay: each change
+    if value == default and wanted != raw:  # said in so many words by a link, it may stay: each change
         wanted = ()  # of the address is a step that Back has to take
-    memory.values[name] = value
+    memory.values[name], memory.defaults[name] = value, default
+    memory.worked[name] = st.session_state.get(control_key(name))
     if name not in SHARED:
         memory.asked.setdefault(memory.page, {})[name] = wanted
-    if wanted != memory.seen[name]:
+    stood = _asked(name)
+    if wanted != stood:
+        memory.before.setdefault(name, []).append(stood)
         if wanted:
             st.query_params[name] = list(wanted)
-        elif name in st.query_params:
+        elif stood:
             del st.query_params[name]
-        memory.seen[name] = wanted
+    memory.seen[name] = wanted
     return value
 
 
 def change(name: str, text: str) -> None:
-    """Put a parameter into the address; its control follows in the next run."""
-    st.query_params[name] = text
+    """Set a control from outside, by a click on a chart for instance: it follows in this run, the address with it."""
+    _memory().moves[name] = (text,)
 
 
 def link_to(page: str, **shared: str) -> list[tuple[str, str]]:
@@ -116,6 +136,16 @@ def control_key(name: str) -> str:
 
 
 def _texts(name: str) -> Texts:
+    """What is asked of a parameter: by a click, by the address, or by what we wrote there if that is an old one."""
+    memory, asked = _memory(), _asked(name)
+    if name in memory.moves:
+        return memory.moves[name]
+    if memory.in_hand and asked in memory.before.get(name, ()):
+        return memory.seen[name]
+    return asked
+
+
+def _asked(name: str) -> Texts:
     return tuple(st.query_params.get_all(name))
 
 

@@ -19,7 +19,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ops_core.charts.theme import CONFIG
+from ops_core.charts.theme import CLICK_CONFIG, CONFIG
 from ops_core.locale import Translator
 from ui import downloads
 from ui.current import first_chart, screen
@@ -83,7 +83,6 @@ def panel(
     *,
     name: str,
     columns: Sequence[Column] = (),
-    config: dict[str, object] = CONFIG,
     on_select: Callable[[], None] | None = None,
 ) -> None:
     """A chart with its title, subtitle and actions (its table, CSV, Excel, PNG or SVG).
@@ -98,7 +97,7 @@ def panel(
     """
     with st.container(gap=12):
         panel_head(title, subtitle, frame, name=name, columns=columns)
-        chart(figure, f"{title}. {_spoken(subtitle)}", name=name, config=config, on_select=on_select)
+        chart(figure, f"{title}. {_spoken(subtitle)}", name=name, on_select=on_select)
 
 
 def chart(
@@ -106,7 +105,6 @@ def chart(
     spoken: str,
     *,
     name: str,
-    config: dict[str, object] = CONFIG,
     on_select: Callable[[], None] | None = None,
 ) -> None:
     """A chart without a head; `spoken` is read aloud in its place.
@@ -115,7 +113,7 @@ def chart(
     without it the first chart stands only when the last one does.
     """
     select = {"on_select": on_select, "selection_mode": "points"} if on_select else {}
-    config = downloads.with_picture(config, name, screen().t)
+    config = downloads.with_picture(CLICK_CONFIG if on_select else CONFIG, name, screen().t)
     st.plotly_chart(figure, theme=None, config=config, key=name, alt=spoken, **select)
     if first_chart():
         time.sleep(_AHEAD)

@@ -7,19 +7,18 @@ import streamlit as st
 from ops_core.analyses.paths import PathResult
 from ops_core.charts import path_words as words
 from ops_core.charts import paths as charts
-from ops_core.charts.theme import CONFIG
 from ops_core.locale import Translator
 from ui import address, links
 from ui.choices import pick
 from ui.current import View
-from ui.layout import panel_head
+from ui.layout import chart, panel_head
 from ui.people import user_list
 from ui.tables import Column, table
 from ui.text import plain, small
 
 _MOST_PATHS = 20
 _MOST_IN_FILE = 2_000
-_GROUP, _CHART = "paths_group", "paths_flow.chart"
+_GROUP, _CHART = "paths_group", "paths_flow_chart"
 
 
 def flow(view: View, result: PathResult) -> None:
@@ -31,10 +30,8 @@ def flow(view: View, result: PathResult) -> None:
         frame = words.readable_nodes(result, t)
         panel_head(title, subtitle, frame, name="paths_flow", columns=_node_columns(t))
         with st.grid(1, wrap=False, min_column_width=charts.width(result)):
-            st.plotly_chart(
-                charts.draw(result, t, view.palette), theme=None, config=CONFIG, key=_CHART, on_select=_take_click,
-                selection_mode="points", alt=f"{title}. {words.headline(result, t)}",
-            )  # fmt: skip
+            drawn = charts.draw(result, t, view.palette)
+            chart(drawn, f"{title}. {words.headline(result, t)}", name=_CHART, on_select=_take_click)
 
 
 def group(view: View, result: PathResult) -> None:

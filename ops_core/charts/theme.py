@@ -15,7 +15,7 @@ from ops_core.charts.palette import DARK, LIGHT, Palette, contrast, faded, text_
 from ops_core.charts.sheet import Sheet
 
 __all__ = [
-    "CONFIG", "DARK", "FONT", "LIGHT", "MARKERS", "STATIC_CONFIG", "Palette", "Sheet", "band", "contrast", "end_label",
+    "CLICK_CONFIG", "CONFIG", "DARK", "FONT", "LIGHT", "MARKERS", "Palette", "Sheet", "band", "contrast", "end_label",
     "event_line", "faded", "figure", "frame_cell", "hatch", "interval", "number_column", "number_header", "partial",
     "reference", "row_name", "text_on", "whisker",
 ]  # fmt: skip
@@ -26,7 +26,8 @@ MARKERS = ("circle", "square", "diamond", "triangle-up", "x")  # one shape per s
 MINI, SMALL, MAIN = 52, 260, 360  # usual heights in pixels
 
 CONFIG = {"displaylogo": False, "modeBarButtons": [["toImage"]]}  # one button, shown while the mouse is over the chart
-STATIC_CONFIG = {"staticPlot": True, "displayModeBar": False, "displaylogo": False}
+# plotly takes a second click within 300 ms, wherever it lands, for a double click that lets go of the first.
+CLICK_CONFIG = CONFIG | {"doubleClick": False, "doubleClickDelay": 1}
 
 
 def figure(

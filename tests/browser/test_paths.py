@@ -54,6 +54,20 @@ def test_a_click_on_a_band_shows_its_users(tab):
     expect(page.get_by_role("dialog")).to_contain_text("915", timeout=LONG)
 
 
+def test_a_second_click_soon_after_the_first_counts(tab):
+    page = tab.open(f"/paths?{WEEK}")
+    flow(page)
+    gone, opened = label(page, "1,773"), label(page, "915, 23.2%")
+    main = page.get_by_test_id("stMain")
+    for _ in range(4):
+        press(page, gone["x"] - 10, gone["y"] + gone["height"] / 2)
+        press(page, opened["x"] - 40, opened["y"] + opened["height"] / 2)
+        expect(main).to_contain_text("915 users: view_item → open_app, 23.2% of all who started", timeout=LONG)
+        tab.settle()
+        expect(main).to_contain_text("915 users: view_item → open_app, 23.2% of all who started")
+        expect(page).to_have_url(re.compile(r"paths_group=1\.0\.1"))
+
+
 def test_a_path_becomes_a_funnel_and_back_leads_to_the_paths(tab):
     page = tab.open(f"/paths?{WEEK}&paths_window=604800&paths_levels=2")
     flow(page)
