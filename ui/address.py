@@ -39,7 +39,6 @@ class _Memory:
     worked: dict[str, object] = field(default_factory=dict)  # what each widget held when it was last drawn
     before: dict[str, list[Texts]] = field(default_factory=dict)  # what we overwrote, while a browser may not know it
     moves: dict[str, Texts] = field(default_factory=dict)  # asked for by a click on a chart, not met yet
-    in_hand: bool = False  # whether this run comes from a person who worked a control here
 
 
 def begin() -> None:
@@ -47,8 +46,10 @@ def begin() -> None:
     memory = _memory()
     for name in [name for name in memory.before if _asked(name) == memory.seen[name]]:
         del memory.before[name]  # the browser has heard
-    widgets = {name: st.session_state.get(control_key(name), value) for name, value in memory.worked.items()}
-    memory.in_hand = bool(memory.moves) or widgets != memory.worked
+    worked = {name: st.session_state.get(control_key(name), value) for name, value in memory.worked.items()}
+    if memory.moves or worked != memory.worked:
+        for name in [name for name, texts in memory.before.items() if _asked(name) in texts]:
+            _write(name, memory.seen[name])
 
 
 def enter(page: str) -> bool:
@@ -95,10 +96,7 @@ def keep(name: str, value: T, default: T, write: Callable[[T], Sequence[str]]) -
     stood = _asked(name)
     if wanted != stood:
         memory.before.setdefault(name, []).append(stood)
-        if wanted:
-            st.query_params[name] = list(wanted)
-        elif stood:
-            del st.query_params[name]
+        _write(name, wanted)
     memory.seen[name] = wanted
     return value
 
@@ -136,13 +134,15 @@ def control_key(name: str) -> str:
 
 
 def _texts(name: str) -> Texts:
-    """What is asked of a parameter: by a click, by the address, or by what we wrote there if that is an old one."""
-    memory, asked = _memory(), _asked(name)
-    if name in memory.moves:
-        return memory.moves[name]
-    if memory.in_hand and asked in memory.before.get(name, ()):
-        return memory.seen[name]
-    return asked
+    """What is asked of a parameter: by a click on a chart, else by the address."""
+    return _memory().moves.get(name) or _asked(name)
+
+
+def _write(name: str, texts: Texts) -> None:
+    if texts:
+        st.query_params[name] = list(texts)
+    elif name in st.query_params:
+        del st.query_params[name]
 
 
 def _asked(name: str) -> Texts:
