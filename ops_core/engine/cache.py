@@ -12,7 +12,6 @@ from typing import TypeVar
 from ops_core.store import Store
 
 _GIB = 1 << 30
-_MOST = 5 * _GIB // 4
 Value = TypeVar("Value")
 
 
@@ -67,13 +66,13 @@ _caches_lock = threading.Lock()
 
 
 def cache_of(store: Store) -> ArrayCache:
-    """The cache of a workspace: an eighth of the machine's memory, between 256 MB and 1.25 GB.
+    """The cache of a workspace: an eighth of the machine's memory, between 256 MB and 1 GB.
 
     With what a question holds meanwhile, ordered, unordered and strict funnels over 100 M events take less than 2 GB.
     """
     with _caches_lock:
         if store not in _caches:
-            _caches[store] = ArrayCache(min(_MOST, max(_GIB // 4, _machine_memory() // 8)))
+            _caches[store] = ArrayCache(min(_GIB, max(_GIB // 4, _machine_memory() // 8)))
         return _caches[store]
 
 

@@ -34,36 +34,43 @@ PerStep = Sequence[tuple[int, Conditions]]
 def fetch(store: Store, layout: Layout, code: int, conditions: Conditions) -> Rows:
     """The rows of one event that pass the conditions."""
     statement = _ROWS.replace("{conditions}", conditions.text)
-    parameters = {"code": code, **conditions.parameters}
+    return _rows(store, layout, statement, {"code": code, **conditions.parameters})
+
+
+def fetch_masked(store: Store, layout: Layout, code: int, per_step: PerStep) -> Rows:
+    """The rows of one event that pass the conditions of any step, with a mask: bit i for step i."""
+    mask, parameters = _mask_expression(per_step)
+    return _rows(store, layout, _MASKED.replace("{mask}", mask), {"code": code, **parameters}, masked=True)
+
+
+def _rows(store: Store, layout: Layout, statement: str, parameters: dict[str, object], masked: bool = False) -> Rows:
     with store.cursor() as cursor:
-        keys = np.empty(cursor.execute(_COUNT, {"code": code}).fetchall()[0][0], np.int64)
+        ((most,),) = cursor.execute(_COUNT, {"code": parameters["code"]}).fetchall()
+        keys, masks = np.empty(most, np.int64), np.empty(most, np.uint16) if masked else None
         edges, n_rows, last_user, rises = layout.block_edges, 0, -1, True
         offsets, falls = np.zeros(len(edges), np.intp), []
         for batch in cursor.sql(statement, params=parameters).to_arrow_reader(_BATCH_ROWS):
             if not len(batch):
                 continue
             users, times = _numbers(batch.column(0)), _numbers(batch.column(1)).view(np.int64)
-            layout.keys(users, times, keys[n_rows : n_rows + len(users)])
-            falls.append(falls_in(keys, n_rows, n_rows + len(users)))
-            n_rows += len(users)
+            end = n_rows + len(users)
+            layout.keys(users, times, keys[n_rows:end])
+            if masked:
+                masks[n_rows:end] = _numbers(batch.column(2))
+            falls.append(falls_in(keys, n_rows, end))
+            n_rows = end
             rises = rises and users[0] >= last_user and bool((users[1:] >= users[:-1]).all())
             last_user = users[-1]
             offsets += np.searchsorted(users, edges)
     # A key may fall only where a block begins.
     if rises and np.isin(np.concatenate(falls) if falls else [], offsets).all():
-        return Rows(keys if n_rows == len(keys) else keys[:n_rows].copy(), offsets)
+        if n_rows < most:
+            keys, masks = keys[:n_rows].copy(), masks[:n_rows].copy() if masked else None
+        return Rows(keys, offsets, masks)
+    del keys, masks
     with store.cursor() as cursor:
         table = cursor.sql(statement, params=parameters).to_arrow_table()
-    return laid_out(layout, *_keyed(layout, table))
-
-
-def fetch_masked(store: Store, layout: Layout, code: int, per_step: PerStep) -> Rows:
-    """The rows of one event that pass the conditions of any step, with a mask: bit i for step i."""
-    mask, parameters = _mask_expression(per_step)
-    with store.cursor() as cursor:
-        statement = _MASKED.replace("{mask}", mask)
-        table = cursor.sql(statement, params={"code": code, **parameters}).to_arrow_table()
-    return laid_out(layout, *_keyed(layout, table), _column(table, "mask"))
+    return laid_out(layout, *_keyed(layout, table), _column(table, "mask") if masked else None)
 
 
 def held_rows(store: Store, code: int, per_step: PerStep, column: str) -> tuple[Array, Array, Array, pa.ChunkedArray]:

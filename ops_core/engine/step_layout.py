@@ -96,7 +96,8 @@ def laid_out(layout: Layout, user_keys: Array, keys: Array, masks: Array | None 
 def falls_in(keys: Array, first: int, end: int) -> Array:
     """The places `first … end − 1` at which a key is smaller than the one before it."""
     first = max(first, 1)
-    return np.flatnonzero(keys[first:end] < keys[first - 1 : end - 1]) + first
+    falls = keys[first:end] < keys[first - 1 : end - 1]
+    return np.flatnonzero(falls) + first if falls.any() else np.empty(0, np.intp)  # nearly always none
 
 
 def _run_starts(user_keys: Array, keys: Array) -> Array:
