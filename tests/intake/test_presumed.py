@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ops_core import Workspace
-from ops_core.intake import routes
+from ops_core.intake import accounts, routes
 from ops_core.intake.fastpath import check
 from ops_core.intake.load import LoadOptions
 from ops_core.intake.source import PresumptionError, SourceOptions, open_source
@@ -70,6 +70,16 @@ def test_a_presumed_file_loads_like_any_other(tmp_path: Path, monkeypatch: pytes
         assert source.is_presumed
     assert loaded(path) == general
     assert sum(general[0][1:]) == general[0][0]
+
+
+def test_repeated_rows_are_found_part_by_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    # 2400 rows, of which 480 stand again at the end and 48 a third time: found whatever the hashes are divided into.
+    path = tmp_path / "events.csv"
+    path.write_text("\n".join([*LINES, *LINES[1::5], *LINES[1::50]]) + "\n")
+    whole = loaded(path)
+    assert whole[0] == (N_ROWS + 480 + 48, N_ROWS, 480 + 48, 0)
+    monkeypatch.setattr(accounts, "_HASHES_AT_ONCE", 100)
+    assert loaded(path) == whole
 
 
 def test_a_surplus_delimiter_behind_a_blank_cell_is_seen(tmp_path: Path):
