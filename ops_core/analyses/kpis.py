@@ -39,6 +39,7 @@ HISTORY_WEEKS = 26
 FEWEST_CHANGES = 8
 _NORMAL_SCALE = 1.4826  # median absolute deviation → standard deviation of a normal distribution
 _WIDTH = 3
+_NONE = 0.5
 _MONEY_FLOOR = 0.01  # amounts per user vary in ways the sums cannot tell; 1 % is never called unusual
 
 
@@ -162,7 +163,7 @@ def _tile(kpi: str, values: np.ndarray, numerator: np.ndarray, denominator: np.n
         relative = (value - previous) / previous if previous else np.nan
     is_cohort_share = kpi in ("activation", "week1_retention")
     share_low, share_high = wilson(numerator[-1], denominator[-1]) if is_cohort_share else (np.nan, np.nan)
-    change = value - previous if unit == "share" else relative
+    change = value - previous if unit == "share" else _judged(unit, relative, previous)
     is_plain = kpi in ("active_users", "new_users", "revenue", "paying_users")
     return {
         "kpi": kpi,
@@ -197,12 +198,24 @@ def _usual(kpi: str, values: np.ndarray, denominator: np.ndarray) -> tuple[float
     return (low, high, len(earlier)) if is_share else (np.expm1(low), np.expm1(high), len(earlier))
 
 
+def _judged(unit: str, relative: float, previous: float) -> float:
+    """The relative change that is held against the normal range: a count of none is half a one, as 0 has no logarithm.
+
+    The last users of a small count may stay away by chance; −100 % would lie outside any range of logarithms.
+    """
+    return _NONE / previous - 1 if unit == "count" and relative == -1 else relative
+
+
 def _sampling_error(kpi: str, values: np.ndarray, denominator: np.ndarray) -> float:
     """Standard error of the last change if nothing but chance were at work."""
     unit, pair = UNITS[kpi], values[-2:]
     if unit == "money":
         return _MONEY_FLOOR
     with np.errstate(divide="ignore", invalid="ignore"):
-        variance = pair * (1 - pair) / denominator[-2:] if unit == "share" else 1 / pair
+        if unit == "share":
+            variance = pair * (1 - pair) / denominator[-2:]
+        else:
+            # Two counts of one mean; with a 0 among them only the mean says how far chance reaches.
+            variance = 1 / pair if pair.min() > 0 else 1 / np.full(2, pair.mean())
     error = float(np.sqrt(np.sum(variance)))
     return error if np.isfinite(error) else 0.0

@@ -123,6 +123,22 @@ def test_unusual_needs_history_and_more_than_chance(n_weeks: int, last: int, is_
     assert bool(tile["is_unusual"]) == is_unusual
 
 
+@pytest.mark.parametrize(
+    ("before", "is_unusual"),
+    [
+        (2, False),  # none counts as half a user: ln(0.5 / 2) = −1.39, within 3 × √(1/1 + 1/1) = 4.2 of two counts of 1
+        (100, True),  # ln(0.5 / 100) = −5.3 is outside 3 × √(1/50 + 1/50) = 0.6
+    ],
+)
+def test_the_last_few_of_a_count_may_stay_away_by_chance(before: int, is_unusual: bool):
+    rows = _steady(14, before)  # the last week but one: its two users, or as many as ever
+    end = dt.date(2026, 1, 5) + dt.timedelta(weeks=15)
+    with workspace_of(rows, as_of=end.isoformat()) as workspace:
+        tile = kpis.analyze(workspace, kpis.KpiQuery()).tile("active_users")
+    assert (tile["previous"], tile["value"], tile["relative"]) == (before, 0, -1)
+    assert bool(tile["is_unusual"]) == is_unusual
+
+
 def test_the_running_week_never_enters():
     rows = [*_steady(4, 100), ("late", "open", "2026-02-03")]
     with workspace_of(rows, as_of="2026-02-05") as workspace:
