@@ -42,7 +42,7 @@ def render() -> None:
             asked.time_panel(result, screen)
     asked.arms_table(result, t)
     asked.arm_users(result, screen)
-    ui.definition(t("experiments.definition"))
+    ui.definition(t(f"experiments.definition_{result.source_kind}"))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ def render() -> None:
             ui.note(t("segments.saved_none"))
             return
         result = asked.compared(view, by)
+    if view.segment:
+        ui.note(t("segments.bar_segment"))
     ui.answer(ui.plain(charts.headline(result, t, kpi)), ui.plain(charts.paragraph(result, t)))
     with ui.panels(1 if result.overlap_is_diagonal else 2):
         ui.panel(

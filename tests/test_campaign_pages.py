@@ -83,7 +83,7 @@ def test_cookie_cats_from_file_to_verdict(home: Path, shared_data: Path):
         workspace.load(shared_data / "cookie_cats.csv")
     page = run("campaigns", workspace="cats", language="zh")
     text = said(page)
-    assert text.startswith("建议下线「gate_40」：retention_7下降 0.82 个百分点；请先查清分流偏差")
+    assert text.startswith("建议下线「gate_40」：retention_7 下降 0.82 个百分点；请先查清分流偏差")
     assert "−1.33 至 −0.31，校正后 p = 0.002" in text
     assert "实际 44,700 : 45,489（p = 0.009）" in page.warning[0].value
     assert "49,854" in text

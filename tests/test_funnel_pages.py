@@ -173,5 +173,5 @@ def test_the_depth_and_aarrr_open(home, language: str):
     page.run()
     assert not page.exception
     titles = [one.value for one in page.subheader]
-    wanted = {"en": ["Money at each step", "New users by channel"], "zh": ["各步骤金额", "按channel看新用户"]}
+    wanted = {"en": ["Money at each step", "New users by channel"], "zh": ["各步骤金额", "按 channel 看新用户"]}
     assert [title for title in wanted[language] if title not in titles] == []

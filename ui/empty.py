@@ -7,8 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from ops_core.analyses import experiments
 from ui import links
 from ui.current import screen
+from ui.session import remembered
 
 SAMPLES = Path(__file__).resolve().parent.parent / "data" / "samples"
 _FILES = {
@@ -35,6 +37,10 @@ def unavailable(*kinds: str) -> None:
                 sample_button(kind)
         if links.exists("import"):
             links.link("import", t("shell.load_file"), ":material/upload_file:")
+        if "events" in kinds and not remembered(experiments.sources, screen().workspace).empty:
+            with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+                st.markdown(t("shell.has_experiments"), width="content")
+                links.link("campaigns", t("shell.page_campaigns"), ":material/arrow_forward:")
 
 
 def sample_button(kind: str, place: str = "empty") -> None:

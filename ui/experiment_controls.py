@@ -95,9 +95,11 @@ def time_panel(result: ExperimentResult, screen: Screen) -> None:
     kind = "date" if charts.has_days(result) else "count"
     columns = [Column("day", t("experiments.col_day"), kind)]
     columns += [Column(name, t(f"experiments.col_{name}"), "number") for name in numbers]
+    name = days["metric"].iloc[0]
+    is_share = any(metric.is_share for metric in result.query.metrics if metric.name == name)
     panel(
         title,
-        t(subtitle, metric=plain(days["metric"].iloc[0])),
+        t(subtitle, metric=plain(name)) + (t("experiments.in_points") if is_share else ""),
         figure(result, t, screen.palette),
         days,
         name="campaign_time",

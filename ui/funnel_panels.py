@@ -16,7 +16,7 @@ from ops_core.model.period import Period
 from ops_core.model.time import date_of, day_number
 from ui import funnel_people
 from ui.current import View
-from ui.layout import definition, panel, panel_head, panels, wide
+from ui.layout import definition, panel, panel_head, panels
 from ui.session import cached, drawn
 from ui.tables import Column, table
 from ui.text import mark, plain, spaced
@@ -49,11 +49,10 @@ def trend(view: View, query: FunnelQuery, comparison: FunnelComparison | None) -
         "funnel.trend_subtitle", window=words.window_text(query.window_seconds, t),
         period=t.date_range(period.first_date, period.last_date),
     )  # fmt: skip
-    with wide():
-        panel(
-            plain(title), subtitle, charts.draw_trend(frame, t, view.palette), frame, name="funnel_trend",
-            columns=_trend_columns(t),
-        )  # fmt: skip
+    panel(
+        plain(title), subtitle, charts.draw_trend(frame, t, view.palette), frame, name="funnel_trend",
+        columns=_trend_columns(t),
+    )  # fmt: skip
 
 
 def steps_table(view: View, result: FunnelResult, comparison: FunnelComparison | None) -> None:
@@ -126,13 +125,17 @@ def _differences(view: View, comparison: FunnelComparison) -> None:
 
 
 def _groups(view: View, result: FunnelResult, comparison: FunnelComparison | None, by: str) -> None:
-    t = view.t
+    t, palette = view.t, view.palette
     step = _told_steps(result.query, comparison)[1] if comparison else None
     names = words.step_names(result.query, t)
     title = t("funnel.groups_title", step=names[step - 1], by=by) if step else t("funnel.groups_title_total", by=by)
+    told = t("funnel.groups_subtitle") if step else t("funnel.groups_subtitle_total")
+    if comparison and step:
+        shown = (palette.accent, view.period_name), (palette.comp, _against(view, comparison))
+        told = spaced(t.language, *(mark(*one) for one in shown), told)
     panel(
-        plain(title), t("funnel.groups_subtitle") if step else t("funnel.groups_subtitle_total"),
-        charts.draw_groups(result, t, view.palette, step, comparison), _readable(result.steps, result, t),
+        plain(title), told,
+        charts.draw_groups(result, t, palette, step, comparison), _readable(result.steps, result, t),
         name="funnel_groups", columns=[Column("group", t("funnel.col_group")), *_step_columns(t)],
     )  # fmt: skip
 

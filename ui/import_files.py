@@ -28,14 +28,7 @@ _FIRST = ("users", "assignments")  # who people are is known before what they di
 def head(files: Sequence[Upload]) -> None:
     """How many files wait, and the ways on to other files."""
     t = screen().t
-    with layout.controls():
-        st.markdown(f"**{t('import.n_files', n=len(files))}**", width="content")
-        if st.button(t("import.add_files"), type="tertiary", icon=":material/add:"):
-            uploads.ask_for_more()
-            st.rerun()
-        if st.button(t("import.start_over"), type="tertiary", icon=":material/close:"):
-            uploads.forget()
-            st.rerun()
+    import_one.waiting_head(f"**{t('import.n_files', n=len(files))}**", t("import.start_over"))
 
 
 def prepare(files: Sequence[Upload]) -> tuple[list[Ready], Target | None]:

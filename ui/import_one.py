@@ -34,16 +34,25 @@ class Ready:
     options: LoadOptions
     checkup: Checkup | None = None
 
+    @property
+    def n_rows(self) -> int:
+        """Rows that loading would take; before the check the rows of the file."""
+        return self.checkup.rows_loaded if self.checkup else self.look.n_rows
+
 
 def head(upload: Upload) -> None:
     """The file's name and size, and the ways on to other files."""
-    t = screen().t
+    waiting_head(f"**{plain(upload.name)}**\u2003:gray[{upload.size_text}]", screen().t("import.another"))
+
+
+def waiting_head(title: str, other: str) -> None:
+    """What waits to be loaded, and the ways on: more files beside it, or others in its place (`other` says so)."""
     with layout.controls():
-        st.markdown(f"**{plain(upload.name)}**\u2003:gray[{upload.size_text}]", width="content")
-        if st.button(t("import.add_files"), type="tertiary", icon=":material/add:"):
+        st.markdown(title, width="content")
+        if st.button(screen().t("import.add_files"), type="tertiary", icon=":material/add:"):
             uploads.ask_for_more()
             st.rerun()
-        if st.button(t("import.another"), type="tertiary", icon=":material/close:"):
+        if st.button(other, type="tertiary", icon=":material/close:"):
             uploads.forget()
             st.rerun()
 

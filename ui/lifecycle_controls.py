@@ -151,7 +151,7 @@ def _stages(workspace: Workspace, asked: tuple) -> StagesResult:
 
 def legend(t: Translator, palette: Palette) -> str:
     """The colours of the flow."""
-    colors = charts.colors(palette) | {"returning": palette.comp}
+    colors = charts.colors(palette)
     parts = ("new", "resurrected", "returning", "newly_dormant")
     return spaced(t.language, *(mark(colors[part], t(f"lifecycle.{part}")) for part in parts))
 

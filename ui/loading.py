@@ -15,7 +15,7 @@ from ops_core.intake.load import Watch
 from ops_core.intake.report import IntakeReport
 from ops_core.workspace import Workspace
 from ui import address, import_memory, layout, links, session, upload_diff, uploads
-from ui.current import screen
+from ui.current import View, screen
 from ui.import_one import Ready, quarantine_columns
 from ui.import_work import Progress, waited_for
 from ui.mapping import Target
@@ -24,13 +24,14 @@ from ui.text import on_primary, plain, small
 
 _REPORT, _CANCELLED = uploads.REPORT, "import.cancelled"
 _NEXT = ("overview", "funnel", "retention", "campaigns", "segments", "batches")
+_NEXT_WITHOUT_EVENTS = ("campaigns", "batches")
+_FIRST_FOR = {"units": "campaigns", "assignments": "campaigns", "spend": "value"}
 
 
 def button(files: Sequence[Ready], target: Target) -> None:
     """The button that loads, and what it does."""
     t = screen().t
-    one = len(files) == 1
-    label = t("import.load_n", rows=t.number(files[0].look.n_rows)) if one else t("import.load_files", n=len(files))
+    label = t("import.load_n", n=files[0].n_rows) if len(files) == 1 else t("import.load_files", n=len(files))
     if st.button(on_primary(screen().palette, label), type="primary", disabled=not files, key="import.load"):
         load(files, target)
 
@@ -90,7 +91,7 @@ def show(name: str, outcomes: Sequence[Outcome]) -> None:
         t("import.files_loaded", n=len(reports), of=len(outcomes), loaded=totals["loaded"]),
         t("import.files_account", read=totals["read"], aside=t.number(aside), workspace=plain(name)),
     )
-    _ways_on(name)
+    _ways_on(name, reports)
     frame = _summary(outcomes)
     kinds = {"rows_read": "count", "rows_loaded": "count", "rows_duplicate": "count", "rows_quarantined": "count"}
     columns = [Column(key, t(f"import.s_{key}"), kinds.get(key, "text")) for key in frame]
@@ -147,19 +148,23 @@ def _account(name: str, report: IntakeReport) -> None:
     said = "import.account" if report.batch_id is not None else "import.account_known"
     as_of = ""
     if report.as_of_us is not None:
-        as_of = " " + t("import.complete_until", moment=t.datetime(screen().workspace.rules.moment(report.as_of_us)))
+        moment = screen().workspace.rules.moment(report.as_of_us)
+        as_of = ("" if t.language == "zh" else " ") + t("import.complete_until", moment=t.datetime(moment))
     sentence = t(said, file=plain(report.file_name), workspace=plain(name)) + as_of
     layout.answer(plain(intake_chart.headline(report, t)), sentence)
-    _ways_on(name)
+    _ways_on(name, [report])
     _details(report)
     if report.batch_id is not None and Path(screen().workspace.path).stem == name:
         upload_diff.show(screen().workspace, report.batch_id, "import")
 
 
-def _ways_on(name: str) -> None:
+def _ways_on(name: str, reports: Sequence[IntakeReport]) -> None:
+    """Links to the pages that what was loaded fills; the one that it is for stands first."""
     t = screen().t
+    first = [_FIRST_FOR[report.kind] for report in reports if report.kind in _FIRST_FOR]
+    pages = _NEXT if isinstance(screen(), View) else _NEXT_WITHOUT_EVENTS
     with st.container(horizontal=True, gap="xsmall"):
-        for page in _NEXT:
+        for page in dict.fromkeys([*first, *pages]):
             if links.exists(page):
                 links.link(page, t(f"shell.page_{page}"), icon=":material/arrow_forward:", workspace=name)
 

@@ -60,7 +60,10 @@ def overview(result: SegmentResult, view: View) -> None:
         Column("share", t("segments.col_share"), "share"),
         *(Column(kpi, t(f"segments.kpi_{kpi}"), "share" if kpi in SHARES else "money") for kpi in KPIS),
     ]
-    table(charts.overview(result, t), columns, name="segments_overview", files=True)
+    frame = charts.overview(result, t)
+    if frame["few"].any():
+        columns.append(Column("few", t("segments.col_few")))
+    table(frame, columns, name="segments_overview", files=True)
 
 
 def rfm_panel(view: View, by: str) -> None:

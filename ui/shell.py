@@ -208,7 +208,8 @@ def _health(workspace: Workspace, t: Translator) -> None:
     """One line on how far the data reaches, and the way to one's own file while the demo is shown."""
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         if workspace.as_of is None:
-            st.markdown(small(t("shell.no_data_yet")), width="content")
+            empty = session.remembered(Workspace.batches, workspace).empty
+            st.markdown(small(t("shell.no_data_yet" if empty else "shell.no_events_yet")), width="content")
         else:
             zone = plain(workspace.rules.zone)
             st.markdown(small(t("shell.as_of", moment=t.datetime(workspace.as_of), zone=zone)), width="content")

@@ -72,13 +72,14 @@ def _config(column: Column) -> object:
     unit = f" ({screen().t.currency_symbol})" if column.kind == "money" else ""
     settings = {"label": column.label + unit, "help": column.help or None}
     formats = {
-        "count": "localized", "number": "%.2f", "share": "%.1f%%", "points": "%+.1f", "signed_share": "%+.1f%%",
-        "money": "localized", "p": "%.3f",
+        "count": "localized", "share": "%.1f%%", "points": "%+.1f", "signed_share": "%+.1f%%", "p": "%.3f"
     }  # fmt: skip
     if column.kind in formats:
         return number(format=formats[column.kind], **settings)
+    if column.kind in ("number", "money"):
+        return number(format="localized", step=0.01, **settings)  # the step says how many decimals every cell has
     if column.kind == "bar":
-        return st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, **settings)
+        return st.column_config.ProgressColumn(format="%.1f%%", min_value=0, max_value=100, **settings)
     if column.kind == "date":
         return st.column_config.DateColumn(format="YYYY-MM-DD", **settings)
     if column.kind == "datetime":
@@ -87,7 +88,7 @@ def _config(column: Column) -> object:
 
 
 def _scaled(values: pd.Series, kind: str) -> pd.Series:
-    if kind in ("share", "points", "signed_share"):
+    if kind in ("share", "points", "signed_share", "bar"):
         return values * 100
     if kind == "money":
         return values.round(2)

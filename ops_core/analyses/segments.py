@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ops_core.analyses import rfm, stages
-from ops_core.engine import profiles
+from ops_core.engine import profiles, purchases
 from ops_core.errors import QueryError, nearest
 from ops_core.model.aggregates import Aggregates
 from ops_core.model.intervals import Difference, difference_of_shares, welch, wilson
@@ -32,6 +32,7 @@ SHARES = {
     "paying_share": ("paying", "users"),
 }  # fmt: skip
 KPIS = ("active_share", "activation", "retention", "paying_share", "revenue_per_user")
+MONEY = ("paying_share", "revenue_per_user")
 FEW = 30
 OTHER = "other"
 RFM_SCHEMES = {"rfm": "classes", "rfm_names": "names"}
@@ -74,8 +75,8 @@ class SegmentResult:
     all users in any group), is_reference, shared_with_reference (users in both).
     `kpis`, one row per group and KPI: segment, kpi, numerator, n (denominator), value (share 0–1 or amount), low, high,
     difference (to the reference), difference_low, difference_high, p_value, p_adjusted, is_clear, too_few (n < 30).
-    value is nan where n is 0; the comparison is nan in the reference's row, where the group overlaps the reference, or
-    where either n is below 30.
+    value is nan where n is 0, and n is 0 in the KPIs of money while no event has an amount. The comparison is nan in
+    the reference's row, where the group overlaps the reference, or where either n is below 30.
     `overlap`: users that each pair of groups shares (square, names on both sides). `is_partial`: the period ends after
     as-of and was cut there.
     """
@@ -121,7 +122,9 @@ def analyze(workspace: Workspace, query: SegmentQuery) -> SegmentResult:
             "shared_with_reference": [0 if name == reference else int(overlap.loc[reference, name]) for name in names],
         }
     )
-    kpis = pd.concat([_kpi(kpi, sums, groups, query.alpha) for kpi in KPIS], ignore_index=True)
+    # Without any amount in the data a paying share of 0 would be an invention: nobody is there to count.
+    counted = {} if _has_money(workspace, sums) else dict.fromkeys(MONEY, sums.assign(users=0))
+    kpis = pd.concat([_kpi(kpi, counted.get(kpi, sums), groups, query.alpha) for kpi in KPIS], ignore_index=True)
     adjusted = holm(kpis["p_value"])
     kpis.insert(kpis.columns.get_loc("p_value") + 1, "p_adjusted", adjusted)
     kpis = kpis.assign(is_clear=adjusted < query.alpha, too_few=kpis["n"] < FEW)
@@ -166,6 +169,12 @@ def _spec(workspace: Workspace, period: Period) -> tuple[profiles.SegmentSpec, b
     event = workspace.store.setting("activation_event")
     event = None if event is None else str(event)
     return profiles.SegmentSpec(first_day, end_day, as_of_day, end_us, as_of_us, event), is_partial
+
+
+def _has_money(workspace: Workspace, sums: pd.DataFrame) -> bool:
+    return (
+        bool(sums["revenue_squares"].any()) or len(purchases.user_days(workspace.store, workspace.as_of_us).users) > 0
+    )
 
 
 def _reference(query: SegmentQuery, sums: pd.DataFrame) -> str:

@@ -197,7 +197,9 @@ def draw_trend(trend: pd.DataFrame, t: Translator, palette: Palette = LIGHT) -> 
             hovertemplate="%{customdata}<extra></extra>",
         )  # fmt: skip
         last = float(whole["share"].iloc[-1])
-        end_label(fig, palette, x[-1], last, t.share(last), shift=14 if known["bucket"].iloc[-1] > x[-1] else 0)
+        # On the other side of the point than the dotted line to the bucket that is still open.
+        aside = -14 if float(known["share"].iloc[-1]) > last else 14
+        end_label(fig, palette, x[-1], last, t.share(last), shift=aside if known["bucket"].iloc[-1] > x[-1] else 0)
     _add_open_buckets(fig, known, whole, t, palette)
     low = float(known["share_low"].min()) if len(known) else 0.0
     high = float(known["share_high"].max()) if len(known) else 1.0

@@ -47,9 +47,14 @@ def headline(report: IntakeReport, t: Translator) -> str:
     """What happened, in words."""
     if report.batch_id is None:
         return t("import.already_there", file=report.file_name, batch=report.same_as_batch)
+    if report.rows_loaded == report.rows_read:
+        return t("import.loaded_all", n=report.rows_loaded)
+    parts = [t("import.loaded_some", n=report.rows_loaded)]
+    if report.rows_duplicate:
+        parts.append(t("import.loaded_repeated", n=report.rows_duplicate))
     if report.rows_quarantined:
-        return t("import.loaded_some", loaded=t.number(report.rows_loaded), aside=t.number(report.rows_quarantined))
-    return t("import.loaded_all", loaded=t.number(report.rows_loaded))
+        parts.append(t("import.loaded_aside", n=report.rows_quarantined))
+    return ("，" if t.language == "zh" else ", ").join(parts)
 
 
 def _minus(count: int, t: Translator) -> str:

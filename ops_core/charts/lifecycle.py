@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from ops_core.analyses.lifecycle import LifecycleResult
 from ops_core.analyses.stages import NOT_YET, STAGES, StagesResult
-from ops_core.charts.lines import BELOW
+from ops_core.charts.lines import BELOW, value_ticks
 from ops_core.charts.theme import (
     LIGHT,
     Palette,
@@ -23,7 +23,6 @@ from ops_core.locale import Translator
 PARTS = ("returning", "resurrected", "new")  # bottom to top; newly dormant goes below zero
 _LOST = "newly_dormant"
 _MARGIN = 150
-_TICK_WIDTH = 38  # pixels of a label of users, like −1.5k
 
 
 def colors(palette: Palette) -> dict[str, str]:
@@ -61,8 +60,9 @@ def draw_flow(result: LifecycleResult, t: Translator, palette: Palette = LIGHT) 
     fig.update_xaxes(
         showline=False, tickvals=_spread(labels), type="category", categoryorder="array", categoryarray=labels
     )
-    fig.update_yaxes(tickformat="~s", nticks=6)
-    fig.with_room(left=_TICK_WIDTH, bottom=BELOW)
+    top = float(flow[["active"]].max().iloc[0]) if len(flow) else 0.0
+    value_ticks(fig, (-1.06 * float(flow[_LOST].max()), 1.06 * top), t.compact)
+    fig.with_room(bottom=BELOW)
     if flow["partial"].any():
         fig.add_annotation(
             x=labels[-1], y=1, yref="paper", yanchor="bottom", xanchor="right", xshift=12, showarrow=False,

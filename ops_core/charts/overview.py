@@ -110,7 +110,7 @@ def _tile(result: KpiResult, kpi: str, t: Translator) -> Tile:
 
 def _change(row: pd.Series, t: Translator) -> str:
     if row["unit"] == "share":
-        return t("overview.points", value=t.points(row["change"]))
+        return t("overview.points_tile", value=t.points(row["change"]))
     return t.signed_share(row["relative"])
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from ops_core.analyses.cohort_axes import ALL, NO_VALUE, OTHER_VALUES
 from ops_core.analyses.cohort_change import newest_change
 from ops_core.analyses.retention import RetentionQuery, RetentionResult
+from ops_core.analyses.segments import FEW
 from ops_core.locale import Translator
 
 
@@ -27,6 +28,8 @@ def headline(result: RetentionResult, t: Translator) -> str:
         "share": t.share(found.share), "earlier": t.share(found.earlier_share),
         "cohorts": t.number(found.earlier_cohorts),
     }  # fmt: skip
+    if found.users < FEW:
+        return t("retention.headline_few", n=found.users, **named, **numbers)
     if not found.is_clear:
         return t("retention.headline_same", **named, **numbers)
     return t("retention.headline_higher" if found.difference > 0 else "retention.headline_lower", **named, **numbers)
@@ -169,5 +172,5 @@ def row_notes(result: RetentionResult, t: Translator) -> list[str]:
     cut = sorted(filled.loc[filled["is_partial"], "cohort"].unique())
     if cut:
         names = t.join([cohort_text(result, cohort, t) for cohort in cut])
-        notes.append(t("retention.partial_note", cohorts=names))
+        notes.append(t("retention.partial_note", n=len(cut), cohorts=names))
     return notes

@@ -164,7 +164,7 @@ def paragraph(result: SegmentResult, t: Translator) -> str:
     compared = result.kpis[result.kpis["segment"] != result.reference]
     tested = int(compared["p_value"].notna().sum())
     text = [t("segments.compared", tested=t.number(tested), clear=t.number(int(compared["is_clear"].sum())))]
-    few = int(compared["too_few"].sum())
+    few = int((compared["too_few"] & (compared["n"] > 0)).sum())
     if few:
         text.append(t("segments.few", values=t.number(few)))
     overlapping = result.groups.loc[result.groups["shared_with_reference"] > 0, "segment"]
@@ -178,10 +178,23 @@ def paragraph(result: SegmentResult, t: Translator) -> str:
 
 
 def overview(result: SegmentResult, t: Translator) -> pd.DataFrame:
-    """One row per segment: segment (its name), users, share, one column per KPI with its value."""
+    """One row per segment: segment (its name), users, share, one column per KPI with its value, few.
+
+    `few` names the KPIs whose value rests on fewer than 30 users, each with its n.
+    """
     values = result.kpis.pivot_table(index="segment", columns="kpi", values="value", sort=False, dropna=False)
     table = result.groups[["segment", "users", "share"]].join(values[list(KPIS)], on="segment")
-    return table.assign(segment=[group_name(name, t) for name in table["segment"]])
+    few = result.kpis[result.kpis["too_few"] & (result.kpis["n"] > 0)]
+    told = {
+        segment: t.join(
+            [t("segments.few_kpi", kpi=t(f"segments.kpi_{row.kpi}"), n=int(row.n)) for row in rows.itertuples()]
+        )
+        for segment, rows in few.groupby("segment")
+    }
+    return table.assign(
+        few=[told.get(name, "") for name in table["segment"]],
+        segment=[group_name(name, t) for name in table["segment"]],
+    )
 
 
 def detail(result: SegmentResult, t: Translator) -> pd.DataFrame:

@@ -50,6 +50,8 @@ def title(result: SurvivalResult, t: Translator) -> str:
         median = groups["median_days"].iloc[0]
         if median != median:
             return t("survival.title_most_stay")
+        if median == 0:
+            return t("survival.title_at_once")
         return t("survival.title_median", days=t.number(median))
     if not result.p_value < 0.05:
         return t("survival.title_same")

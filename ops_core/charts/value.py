@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from ops_core.analyses.value import ValueResult
 from ops_core.analyses.value_model import ValueModelResult
-from ops_core.charts.lines import day_ticks, end_names, line_dash, money_tick, value_ticks
+from ops_core.charts.lines import BELOW, day_ticks, end_names, line_dash, money_tick, value_ticks
 from ops_core.charts.theme import (
     LIGHT,
     MARKERS,
@@ -81,6 +81,7 @@ def draw_groups(result: ValueResult, t: Translator, palette: Palette = LIGHT) ->
     highest = max([*rows["high"].dropna(), *rows["ltv"], *[c for c in costs.values() if c == c], 1.0])
     value_ticks(fig, (min(0.0, *rows["low"].dropna(), 0.0), highest * 1.03), money_tick(t), axis="x")
     fig.update_xaxes(showgrid=True, gridcolor=palette.grid)
+    fig.with_room(bottom=BELOW)
     return fig
 
 

@@ -124,7 +124,8 @@ def holdout_title(result: ValueModelResult, t: Translator) -> str:
     holdout = result.holdout
     if holdout is None:
         return t("value.holdout_none")
-    return t("value.holdout_title", error=t.signed_share(holdout.total_error), days=holdout.days)
+    side = "high" if holdout.total_error >= 0 else "low"
+    return t(f"value.holdout_{side}", error=t.share(abs(holdout.total_error)), days=holdout.days)
 
 
 def _headline_spend(result: ValueResult, t: Translator) -> str:

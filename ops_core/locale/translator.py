@@ -7,9 +7,10 @@ import functools
 import gettext
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from string import Formatter
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
@@ -29,6 +30,7 @@ _COMPACT = {
     "zh": ((1e8, "亿"), (1e4, "万")),
 }
 _COMPACT_DIVISOR = {"K": 1e3}
+_LATIN = re.compile("[A-Za-z]")
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,10 @@ class Translator:
             values.setdefault("n", self.number(n))
         if text == key:
             raise KeyError(f"no message {key!r} in {self.language}")
-        return text.format(**values) if "{" in text else text
+        if "{" not in text:
+            return text
+        named = self.language == "zh" and any(isinstance(one, str) and _LATIN.search(one) for one in values.values())
+        return _set_apart(text, values) if named else text.format(**values)
 
     def has(self, key: str) -> bool:
         """Whether the catalogue knows the key."""
@@ -208,6 +213,30 @@ def translator(language: str = "en", currency: str = "CNY") -> Translator:
     if language not in LANGUAGES:
         raise ValueError(f"unknown language {language!r}; known: {', '.join(LANGUAGES)}")
     return Translator(language, currency, _texts=messages(language))
+
+
+def _set_apart(text: str, values: Mapping[str, object]) -> str:
+    """The message filled, with a space where a Latin name comes to stand beside a Chinese character."""
+    filled, after_name = "", False
+    for literal, field_name, _, _ in Formatter().parse(text):
+        for piece in (literal, str(values[field_name]) if field_name else ""):
+            if piece:
+                is_name = piece is not literal and bool(_LATIN.search(piece))
+                left, right = filled[-1:], piece[0]
+                if (after_name and _is_latin(left) and _is_chinese(right)) or (
+                    is_name and _is_latin(right) and _is_chinese(left)
+                ):
+                    filled += " "
+                filled, after_name = filled + piece, is_name
+    return filled
+
+
+def _is_latin(letter: str) -> bool:
+    return letter.isascii() and letter.isalnum()
+
+
+def _is_chinese(letter: str) -> bool:
+    return "\u4e00" <= letter <= "\u9fff"
 
 
 def _undefined(value: float | None) -> bool:

@@ -256,7 +256,7 @@ def test_cookie_cats(cats: Workspace):
     assert (found.verdict.code, found.verdict.reason) == ("stop", "worse")
     # The split is off its plan (p = 0.0086), so the verdict itself says what to clear up first, in Python as on screen.
     assert str(found.verdict) == "Stop gate_40: retention_7 falls by 0.82 pp; check the split first"
-    zh = "建议下线「gate_40」：retention_7下降 0.82 个百分点；请先查清分流偏差"
+    zh = "建议下线「gate_40」：retention_7 下降 0.82 个百分点；请先查清分流偏差"
     assert found.verdict.sentence(translator("zh")) == zh
     assert found.daily.empty
 

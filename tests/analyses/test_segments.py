@@ -34,6 +34,16 @@ def cell(result: segments.SegmentResult, segment: str, kpi: str) -> pd.Series:
     return found.iloc[0]
 
 
+def test_without_any_amount_there_is_no_paying_share():
+    rows = [("a1", "ads", "open", "2026-03-09", None), ("b1", "invite", "open", "2026-03-09", None)]
+    bought = [*rows, ("b1", "invite", "pay", "2026-03-01", 5)]  # nobody pays in the week, yet somebody could
+    for given, n, value in ((rows, 0, math.nan), (bought, 1, 0.0)):
+        with workspace_of(frame_of(given), as_of="2026-03-22") as workspace:
+            found = segments.analyze(workspace, SegmentQuery("user.channel", MARCH))
+        for kpi in segments.MONEY:
+            assert cell(found, "invite", kpi)[["n", "value"]].tolist() == pytest.approx([n, value], nan_ok=True)
+
+
 def test_the_kpis_of_a_literal_week():
     # Week 8–14 March, the week before 1–7 March, as-of 22 March.
     workspace = workspace_of(

@@ -109,7 +109,7 @@ def test_the_headline_names_a_clear_leader_and_its_n():
 
 def test_two_that_chance_could_swap_are_told_as_equal():
     assert headline(crowd(11, "view") + crowd(9, "pay", 100)) == (
-        "After buy, view (55.0%) and pay (45.0%) are about equally frequent, of 20"
+        "After buy, view (55.0%) and pay (45.0%) are too close to tell which leads, of 20"
     )
 
 

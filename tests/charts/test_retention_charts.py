@@ -63,6 +63,19 @@ def test_every_measure_draws_in_both_themes_and_languages(palette, measure: str)
         assert len(charts.table(result, t)) == len(charts.shown(result)["cohort"].unique()) + 2
 
 
+def test_a_headline_judges_nothing_on_a_handful():
+    # The newest cohort has two users, and both came back.
+    monday = dt.date(2026, 1, 5)
+    rows = [(f"{week}-{user}", "open", (monday + dt.timedelta(weeks=week)).isoformat()) for week in range(3)
+            for user in range(60 if week < 2 else 2)]  # fmt: skip
+    rows += [(user, "open", (monday + dt.timedelta(weeks=int(user[0]) + 1)).isoformat()) for user, _, _ in rows
+             if user[0] == "2" or int(user[2:]) < 30]  # fmt: skip
+    with workspace_of([("old", "open", "2025-12-29"), *rows], as_of="2026-02-02") as workspace:
+        result = answered(workspace)
+    assert words.headline(result, EN).startswith("Too few to say: only 2 users in the latest cohort of new")
+    assert "只有 2 人" in words.headline(result, ZH)
+
+
 def test_a_headline_claims_a_difference_only_where_the_interval_does():
     with weeks([50, 50, 50, 52]) as workspace:
         same = answered(workspace)
@@ -165,7 +178,7 @@ def test_rows_that_are_not_whole_are_named():
     with weeks([50, 60]) as workspace:
         query = retention.RetentionQuery(Period("2026-01-05", "2026-01-15"), "week", 2)
         result = retention.analyze(workspace, query)
-    assert words.row_notes(result, EN)[0].replace("\u00a0", " ").endswith("the cohorts 12 Jan.")
+    assert words.row_notes(result, EN)[0].replace("\u00a0", " ").endswith("the cohort 12 Jan.")
     with weeks([50, 60]) as workspace:
         query = retention.RetentionQuery(Period("2025-12-29", "2026-01-12"), "week", 2)
         assert "first day of the data" in words.row_notes(retention.analyze(workspace, query), EN)[0]

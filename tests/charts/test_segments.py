@@ -43,12 +43,15 @@ def test_dots_stand_at_the_values_and_the_headline_names_the_clearest(shop: Work
     assert "▼ −70.0 pp" in shown
     assert charts.headline(found, translator("en")) == "invite: Active share 70.0 pp below ads"
     assert charts.headline(found, translator("zh")) == "「invite」的活跃率比「ads」低 70.0 个百分点"
-    # tv's five KPIs, and the activation of invite, where nobody was new in the week
-    assert charts.paragraph(found, translator("en")).endswith("shown but not judged: 6.")
+    # tv's KPIs but activation: nobody was new in the week, so there is no value to show.
+    assert charts.paragraph(found, translator("en")).endswith("shown but not judged: 4.")
     table = charts.overview(found, translator("en"))
     assert table[["segment", "users", "active_share"]].to_numpy().tolist() == [
         ["ads", 100, 1.0], ["invite", 100, 0.3], ["tv", 20, 0.15],
     ]  # fmt: skip
+    # The values that rest on fewer than 30 users are named beside the others, each with its n.
+    assert "Active share (n = 20)" in table["few"].iloc[2]
+    assert "Active share" not in table["few"].iloc[0]
 
 
 def test_overlap_is_a_table_of_counts(shop: Workspace):

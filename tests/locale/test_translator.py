@@ -87,3 +87,13 @@ def test_the_nearest_names_come_first():
     assert nearest("purchse", ["view", "purchase", "cart", "pay"])[0] == "purchase"
     assert nearest("xyz", ["a", "b"]) == ["a", "b"]
     assert nearest("xyz", ["view", "cart", "pay", "refund"]) == []
+
+
+def test_latin_names_are_set_apart_from_chinese_words():
+    said = {"arm": "B", "metric": "retention_7", "difference": "下降 0.82 个百分点"}
+    assert ZH("experiments.verdict.worse", **said) == "建议下线「B」：retention_7 下降 0.82 个百分点"
+    assert ZH("experiments.metric_goal", event="pay", n=14) == "14 天内 pay 率"
+    # Chinese names, numbers and dates stand as they are.
+    assert ZH("experiments.metric_goal", event="支付", n=14) == "14 天内支付率"
+    assert ZH("overview.table_title", week="9月7日至13日") == "9月7日至13日的指标"
+    assert EN("value.headline_payback_one", channel="Feed ads", days="25") == "Feed ads pays back after 25 days"
