@@ -82,7 +82,7 @@ def ask_opsdeck(of: Files) -> Report:
 
     found = Report("opsdeck")
     period = Period.of_days(START_US // DAY_US, START_US // DAY_US + FUNNEL_DAYS)
-    with Workspace.open(_workspace_of(of)) as workspace:
+    with Workspace.open(funnel_workspace(of)) as workspace:
         found.base_mb = peak_mb()
 
         def users(cold: bool, **options: object) -> list[int]:
@@ -103,7 +103,7 @@ def ask_opsdeck(of: Files) -> Report:
     return found
 
 
-def _workspace_of(of: Files) -> Path:
+def funnel_workspace(of: Files) -> Path:
     """The workspace file of the rows, built at the first call (not timed here: `make bench` times an import)."""
     path = of.csv.with_name("funnel.duckdb")
     if not path.exists():

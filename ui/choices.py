@@ -14,6 +14,8 @@ import streamlit as st
 from ui import address
 from ui.text import chip, plain
 
+_MOST_RADIOS = 10  # more choices are a list with a search
+
 
 def pick(
     name: str,
@@ -107,6 +109,6 @@ def switch(name: str, *, label: str, default: bool = False, hint: str = "") -> b
 
 
 def _radio_or_select(label: str, codes: list[str], shared: dict[str, object]) -> str:
-    if len(codes) <= 8:
+    if len(codes) <= _MOST_RADIOS:
         return st.radio(label, codes, **shared)
     return st.selectbox(label, codes, filter_mode="contains", **shared)
