@@ -175,3 +175,7 @@ def test_the_depth_and_aarrr_open(home, language: str):
     titles = [one.value for one in page.subheader]
     wanted = {"en": ["Money at each step", "New users by channel"], "zh": ["各步骤金额", "按 channel 看新用户"]}
     assert [title for title in wanted[language] if title not in titles] == []
+    links = {link.proto.label: link.proto.query_string for link in page.get("page_link")}
+    funnel = next(query for label, query in links.items() if "14" in label)
+    assert "step1=%2A&step2=" in funnel
+    assert "funnel_window=1209600" in funnel

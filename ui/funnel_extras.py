@@ -8,12 +8,13 @@ import pandas as pd
 import streamlit as st
 
 from ops_core.analyses import funnel, funnel_aarrr, funnel_times
-from ops_core.analyses.funnel import FunnelResult
+from ops_core.analyses.funnel import FunnelQuery, FunnelResult
 from ops_core.analyses.funnel_aarrr import AarrrQuery, Mapping
 from ops_core.charts import funnel_extras as charts
 from ops_core.charts import funnel_words as words
 from ops_core.locale import Translator
 from ops_core.workspace import Workspace
+from ui import funnel_address, links
 from ui.choices import pick, pick_many
 from ui.current import View
 from ui.funnel_panels import longer
@@ -56,6 +57,7 @@ def aarrr(view: View) -> None:
             plain(charts.aarrr_title(found, t)), t("funnel.aarrr_subtitle", n=found.n_new, period=period),
             charts.draw_aarrr(found, t, view.palette), frame, name="funnel_aarrr_stages", columns=_aarrr_columns(t),
         )  # fmt: skip
+        _as_funnel(query, t)
         if query.channel:
             panel_head(plain(t("funnel.aarrr_channels", by=query.channel)), name="funnel_aarrr_by")
             wide, columns = _by_channel(found.stages, t)
@@ -135,6 +137,15 @@ def _aarrr_query(view: View) -> AarrrQuery:
         channel = pick("aarrr_by", channels, label=t("funnel.breakdown"), default=usual, style="select")
     period = view.period if view.period.end <= mature.end else mature
     return AarrrQuery(period, Mapping(**mapped), view.segment, None if channel == _NOTHING else channel)
+
+
+def _as_funnel(query: AarrrQuery, t: Translator) -> None:
+    """The same stages as a funnel, one after the other: from any event to those that stand for a stage."""
+    stages = [one for one in (query.mapping.activation, query.mapping.revenue, query.mapping.referral) if one]
+    if stages:
+        steps = tuple(funnel.Step(events) for events in (None, *stages))
+        asked = funnel_address.parameters(FunnelQuery(steps, query.period, funnel_aarrr.LONGEST_DAYS * 86_400))
+        links.question("funnel", t("funnel.aarrr_as_funnel"), asked, icon=":material/filter_alt:")
 
 
 def _channels(view: View) -> list[str]:

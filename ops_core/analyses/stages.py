@@ -149,7 +149,7 @@ def stages(
     """The stage of every known user at the start of the day `at` (default: as-of), and seven days before.
 
     Raises:
-        QueryError: no data (before that day), or an activation event that no event has.
+        QueryError: no data (before that day), a day after as-of, or an activation event that no event has.
     """
     rules = rules or StageRules.of(workspace)
     end_day = _end_day(workspace, at)
@@ -183,7 +183,7 @@ def suggest_churn_days(
     """How long users stay away and still come back: nine of ten gaps between active days are not longer.
 
     Raises:
-        QueryError: too few gaps to say.
+        QueryError: too few gaps to say, no data, or a day after as-of.
     """
     end_day = _end_day(workspace, at)
     histories = engine.histories(workspace.store, segment, None)
@@ -227,10 +227,13 @@ def _counts(matrix: np.ndarray) -> pd.DataFrame:
 def _end_day(workspace: Workspace, at: dt.date | None) -> int:
     if workspace.as_of_us is None:
         raise QueryError("no_data_yet")
-    if at is not None:
-        return day_number(at)
     # As-of within a day: that day counts as far as it is there.
-    return int(workspace.rules.local_days(np.array([workspace.as_of_us - 1]))[0]) + 1
+    last = int(workspace.rules.local_days(np.array([workspace.as_of_us - 1]))[0]) + 1
+    if at is None:
+        return last
+    if day_number(at) > last:
+        raise QueryError("stages_after_data", day=at.isoformat(), last=date_of(last).isoformat())
+    return day_number(at)
 
 
 def _place(stage: str, known: tuple[str, ...]) -> int:

@@ -185,10 +185,10 @@ def test_stages_agree_with_the_rules_read_one_by_one(seed: int):
 
 def test_an_activation_event_and_own_thresholds_count():
     rows = [("ann", "open", "2026-03-30"), ("ann", "pay", "2026-03-30"), ("bob", "open", "2026-03-30")]
-    with workspace_of(rows, as_of="2026-04-01") as workspace:
+    with workspace_of(rows, as_of="2026-04-10") as workspace:
         rules = lifecycle.StageRules(activation_event="pay")
-        assert lifecycle.stages(workspace, rules=rules).users("growth") == ["ann"]
-        sooner = lifecycle.stages(workspace, at=dt.date(2026, 4, 10), rules=rules.with_(active_days=5, churn_days=9))
+        assert lifecycle.stages(workspace, at=dt.date(2026, 4, 1), rules=rules).users("growth") == ["ann"]
+        sooner = lifecycle.stages(workspace, rules=rules.with_(active_days=5, churn_days=9))
         assert sooner.counts["users"].tolist() == [0, 0, 0, 0, 2]
         with pytest.raises(QueryError, match=r"30 < 28"):
             lifecycle.StageRules(active_days=30)

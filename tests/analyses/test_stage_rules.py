@@ -31,6 +31,12 @@ def test_rules_are_kept_and_reset(workspace):
     assert lifecycle.stages(workspace).counts["users"].tolist() == before
 
 
+def test_nobody_has_a_stage_after_the_data(workspace):
+    assert lifecycle.stages(workspace, at=dt.date(2026, 4, 5)).at == lifecycle.stages(workspace).at
+    with pytest.raises(QueryError, match="data ends before 2026-04-06.*2026-04-05 or an earlier day"):
+        lifecycle.stages(workspace, at=dt.date(2026, 4, 6))
+
+
 def test_a_suggested_limit_keeps_the_rules_in_order():
     assert StageRules().churned_after(40.2) == StageRules(churn_days=41)
     # 14 days alive would end after 9 days churned: alive gives way.
