@@ -66,7 +66,7 @@ def test_load_makes_a_workspace_and_accounts_for_every_row(rows: Path, home: Pat
 
 def test_messages_in_chinese(rows: Path, capsys: pytest.CaptureFixture[str]):
     assert opsdeck("--lang", "zh", "load", rows) == 0
-    assert "读取 5 行 = 导入 4 + 重复 0 + 隔离 1" in capsys.readouterr().out
+    assert "读取 5 行 = 导入 4 + 重复 0 + 搁置 1" in capsys.readouterr().out
 
 
 def test_the_system_speaks_chinese(rows: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

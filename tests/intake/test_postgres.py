@@ -133,4 +133,4 @@ def test_on_the_command_line(server: str, tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(SystemExit) as ended:
         cli.main(["--lang", "zh", "load-table", "actions", "-w", "shop"])
     assert ended.value.code == 0
-    assert "读取 4 行 = 导入 3 + 重复 0 + 隔离 1" in capsys.readouterr().out
+    assert "读取 4 行 = 导入 3 + 重复 0 + 搁置 1" in capsys.readouterr().out
