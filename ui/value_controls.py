@@ -163,7 +163,7 @@ def cohorts(result: ValueResult, view: View) -> None:
     frame.columns = [str(column) for column in frame.columns]
     columns = [
         Column("cohort", t("value.column_cohort"), "date"), Column("users", t("value.column_users"), "count"),
-        *(Column(str(age), t("value.column_ltv", age=age), "money") for age in kept),
+        *(Column(str(age), t("value.column_at_age", age=age), "money") for age in kept),
     ]  # fmt: skip
     with st.container(gap=12):
         panel_head(t("value.cohorts_title"), t("value.cohorts_subtitle"), frame, name="value_cohorts", columns=columns)
