@@ -33,7 +33,7 @@ def test_rules_are_kept_and_reset(workspace):
 
 def test_nobody_has_a_stage_after_the_data(workspace):
     assert lifecycle.stages(workspace, at=dt.date(2026, 4, 5)).at == lifecycle.stages(workspace).at
-    with pytest.raises(QueryError, match="data ends before 2026-04-06.*2026-04-05 or an earlier day"):
+    with pytest.raises(QueryError, match=r"data ends before 2026-04-06.*2026-04-05 or an earlier day"):
         lifecycle.stages(workspace, at=dt.date(2026, 4, 6))
 
 
