@@ -8,6 +8,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from ops_core.intake import typed_rows
 from ops_core.intake.notes import SHOWN_CHARACTERS
 from ops_core.intake.proof import Typed
 from ops_core.intake.report import PROBLEM_COLUMNS, no_problems
@@ -65,15 +66,13 @@ def mark_repeated(cursor: duckdb.DuckDBPyConnection, typed: Typed, has_event_id:
     if has_event_id:
         parts = [("event_id IS NOT NULL", ["event_id"]), ("event_id IS NULL", ["row_hash", *names])]
     for which, cells in parts:
-        statement = """
-            UPDATE typed SET reason = 'duplicate' WHERE rowid IN (
-                SELECT row_no FROM (
-                    SELECT rowid AS row_no, row_number() OVER (PARTITION BY {cells} ORDER BY line, rowid) AS nth
-                    FROM typed SEMI JOIN repeated_hashes USING (row_hash) WHERE reason IS NULL AND {which}
-                ) WHERE nth > 1
-            )
+        rows = """
+            SELECT row_no FROM (
+                SELECT row_no, row_number() OVER (PARTITION BY {cells} ORDER BY line, row_no) AS nth
+                FROM typed SEMI JOIN repeated_hashes USING (row_hash) WHERE reason IS NULL AND {which}
+            ) WHERE nth > 1
         """
-        cursor.execute(statement.replace("{cells}", ", ".join(cells)).replace("{which}", which))
+        typed_rows.mark(cursor, rows.replace("{cells}", ", ".join(cells)).replace("{which}", which), "duplicate")
     cursor.unregister("repeated_hashes")
 
 
@@ -101,7 +100,7 @@ def duplicates(cursor: duckdb.DuckDBPyConnection, typed: Typed) -> pd.DataFrame:
         f", coalesce({name}_utc, {name}_wall) AS {name}" if typed.type(name) == "time" else f", {name}"
         for name in names
     )
-    query = "SELECT line {cells} FROM typed WHERE reason = 'duplicate' ORDER BY line, rowid"
+    query = "SELECT line {cells} FROM typed WHERE reason = 'duplicate' ORDER BY line, row_no"
     return cursor.execute(query.replace("{cells}", cells)).df()
 
 
@@ -116,7 +115,7 @@ def set_repeats_apart(cursor: duckdb.DuckDBPyConnection, table: str, n_lines: st
 
 def take_out_duplicates(cursor: duckdb.DuckDBPyConnection) -> None:
     """Count duplicates as such, not as quarantined: their rows leave `typed`."""
-    cursor.execute("DELETE FROM typed WHERE reason = 'duplicate'")
+    typed_rows.leave_out_duplicates(cursor)
 
 
 def store_problems(cursor: duckdb.DuckDBPyConnection, batch_id: int, found: pd.DataFrame) -> None:

@@ -7,6 +7,7 @@ import itertools
 
 import duckdb
 
+from ops_core.intake import typed_rows
 from ops_core.intake.notes import Note, info, warning
 from ops_core.intake.proof import Typed
 from ops_core.model.time import TimeRules
@@ -84,8 +85,8 @@ def mark_future(
     if not ahead:
         return []
     if ahead <= max(1, _FEW * n) and n > 1:
-        mark = "UPDATE typed SET reason = 'time_in_future' WHERE reason IS NULL AND {at} > $now"
-        cursor.execute(mark.replace("{at}", at), {"now": now})
+        rows = "SELECT row_no FROM typed WHERE reason IS NULL AND {at} > $now"
+        typed_rows.mark(cursor, rows.replace("{at}", at), "time_in_future", {"now": now})
     return [warning("times_in_future", n=ahead, latest=latest.date().isoformat())]
 
 

@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 import duckdb
 
-from ops_core.intake import accounts, fields
+from ops_core.intake import accounts, fields, typed_rows
 from ops_core.intake.notes import Note, info
 from ops_core.intake.proof import Field, Typed
 from ops_core.intake.roles import Guess
@@ -39,7 +39,7 @@ class EventLayer:
         self._columns, values = event_properties(cursor, typed, source_rules)
         statement = """
             CREATE OR REPLACE TEMP VIEW incoming_events AS
-            SELECT rowid AS line, user_id, event, {at} AS occurred_at, {value}::DECIMAL(18, 6) AS value,
+            SELECT row_no AS line, user_id, event, {at} AS occurred_at, {value}::DECIMAL(18, 6) AS value,
                    {event_id}::VARCHAR AS event_id {values}
             FROM typed WHERE reason IS NULL
         """
@@ -49,7 +49,7 @@ class EventLayer:
         self._repeats = layout.known_events(cursor, self._columns) > 0
         if self._repeats:
             accounts.set_repeats_apart(cursor, "incoming_events", "1")
-            cursor.execute("UPDATE typed SET reason = 'duplicate' WHERE rowid IN (SELECT line FROM known_incoming)")
+            typed_rows.mark(cursor, "SELECT line AS row_no FROM known_incoming", "duplicate")
 
     def store(self, cursor: duckdb.DuckDBPyConnection, batch_id: int) -> Stored:
         """Append the rows as one sorted run."""
@@ -95,14 +95,13 @@ class OrderLayer:
         self._repeats = layout.known_events(cursor, self._columns) > 0
         if self._repeats:
             accounts.set_repeats_apart(cursor, "incoming_events", _LINES_OF_ORDER)
-            cursor.execute(
-                """
-                UPDATE typed SET reason = 'duplicate' WHERE line IN (
+            rows = """
+                SELECT row_no FROM typed WHERE reason IS NULL AND line IN (
                     SELECT order_lines.line FROM order_lines
                     JOIN (SELECT user_id, order_key FROM incoming_events SEMI JOIN known_incoming USING (line))
                     USING (user_id, order_key))
-                """
-            )
+            """
+            typed_rows.mark(cursor, rows, "duplicate")
             cursor.execute("DELETE FROM incoming_events WHERE line IN (SELECT line FROM known_incoming)")
 
     def _is_of_order(self, cursor: duckdb.DuckDBPyConnection, field: Field) -> bool:
@@ -213,7 +212,8 @@ class AssignmentLayer:
             """
         )
         accounts.set_repeats_apart(cursor, "incoming_assignments", "1")
-        cursor.execute("UPDATE typed SET reason = 'duplicate' WHERE line IN (SELECT line FROM known_incoming)")
+        rows = "SELECT row_no FROM typed WHERE reason IS NULL AND line IN (SELECT line FROM known_incoming)"
+        typed_rows.mark(cursor, rows, "duplicate")
         cursor.execute("DELETE FROM incoming_assignments WHERE line IN (SELECT line FROM known_incoming)")
 
     def store(self, cursor: duckdb.DuckDBPyConnection, batch_id: int) -> Stored:

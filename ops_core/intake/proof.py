@@ -1,7 +1,7 @@
-"""Source text becomes typed rows, each column proven: the temp table `typed`, and per row what is wrong with it.
+"""Source text becomes typed rows, each column proven: the temp view `typed`, and per row what is wrong with it.
 
-Columns of `typed`: `line`, one per field (`<name>_wall` and `<name>_utc` for times), `row_hash` of the source cells,
-and `reason`: code of the first thing wrong with the row, null when it can be loaded.
+Columns of `typed`: `row_no`, `line`, one per field (`<name>_wall` and `<name>_utc` for times), `row_hash` of the source
+cells, and `reason`: code of the first thing wrong with the row, null when it can be loaded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ RAW = Reading("written", "text", "{c}")
 
 @dataclass(frozen=True)
 class Typed:
-    """What is in the table `typed`: fields with the chosen readings, remarks, and how times were written."""
+    """What is in the view `typed`: fields with the chosen readings, remarks, and how times were written."""
 
     fields: tuple[Field, ...]
     choices: dict[str, Choice]
@@ -92,7 +92,7 @@ def lay_out(
     sample: pd.DataFrame,
     date_order: str | None,
 ) -> Typed:
-    """Build the table `typed` from the source; every reading is proven over the whole column.
+    """Build the view `typed` from the source; every reading is proven over the whole column.
 
     A big file is read without line numbers first, on all cores and with ids as they are written: that is enough where
     nothing is wrong with any row. Else it is read again, carefully.
@@ -161,7 +161,7 @@ def _suggested(field: Field, sample: pd.DataFrame) -> Reading | None:
 def _proven(
     cursor: duckdb.DuckDBPyConnection, typed: Typed, source: Source, date_order: str | None, raw: dict[str, Reading]
 ) -> Typed:
-    """Make the table; where a suggested reading does not read every cell, prove another one and make it again."""
+    """Make the rows; where a suggested reading does not read every cell, prove another one and make it again."""
     choices, notes = dict(typed.choices), list(typed.notes)
     as_written = {name: Choice((reading,)) for name, reading in raw.items()}
     create(cursor, typed.fields, choices | as_written, source, swift=bool(raw))

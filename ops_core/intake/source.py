@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,10 @@ from ops_core.intake.fastpath import Presumption, literal, read_arguments
 from ops_core.intake.notes import Note, Reject
 from ops_core.intake.tokenize import Record, Syntax
 from ops_core.store.schema import quote
+
+# Typed, a row takes some 70 bytes of memory.
+_MANY_ROWS, _MANY_BYTES = 3_000_000, 150_000_000
+_ROOM = 2  # as much is free for them, measured in the file's size (clean rows take half of it)
 
 
 @dataclass(frozen=True)
@@ -159,6 +164,15 @@ class Source:
     def rows_accepted(self) -> int:
         """How many rows the staged view has."""
         return self.rows_in_file - len(self.rejects)
+
+    @property
+    def folder_for_rows(self) -> Path | None:
+        """Where typed rows are to be put, as there are so many that they would fill the memory; mostly nowhere."""
+        size = self.backing.path.stat().st_size
+        if self._folder is None or (self._rows_in_file < _MANY_ROWS and size < _MANY_BYTES):
+            return None
+        folder = Path(self._folder.name)
+        return folder if shutil.disk_usage(folder).free > _ROOM * size else None
 
     @property
     def lines_are_free(self) -> bool:

@@ -1,4 +1,4 @@
-"""The statement that lays the table `typed`: one pass in which every cell is read and every row judged."""
+"""The statement that lays the rows `typed`: one pass in which every cell is read and every row judged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ops_core.intake import columns
+from ops_core.intake import columns, typed_rows
 from ops_core.intake.evidence import Choice
 from ops_core.intake.source import Source
 
@@ -49,7 +49,7 @@ def create(
     source: Source,
     swift: bool = False,
 ) -> None:
-    """Make the table. `swift`: rows that something may be wrong with get the reason `unclear`, and nothing more."""
+    """Make them. `swift`: rows that something may be wrong with get the reason `unclear`, and nothing more."""
     parts = ["line"]
     if source.wanted_cell is not None:
         parts.append(f"CASE WHEN {source.wanted_cell} IS NOT NULL THEN true END AS wanted_cell")
@@ -64,7 +64,7 @@ def create(
     checked = [field for field in fields if _is_checked(field, choices[field.name])]
     raw = "".join(f", {field.source} AS raw_{field.name}" for field in checked)
     statement = """
-        CREATE OR REPLACE TEMP TABLE typed AS SELECT * EXCLUDE ({raws}) FROM (
+        SELECT * EXCLUDE ({raws}) FROM (
             SELECT *, {reason} AS reason, {unread} AS has_unread
             FROM (SELECT {parts}, {hash} AS row_hash {raw} FROM staged))
     """
@@ -80,7 +80,8 @@ def create(
     statement = statement.replace("{reason}", _where_empty(needed, choices, verdict, "NULL::VARCHAR"))
     statement = statement.replace("{unread}", _where_empty(optional, choices, unread, "false")).replace("{hash}", whole)
     statement = statement.replace("* EXCLUDE ({raws})", _excluding(["raw_" + field.name for field in checked]))
-    cursor.execute(statement.replace("{parts}", ", ".join(parts)).replace("{raw}", raw))
+    query = statement.replace("{parts}", ", ".join(parts)).replace("{raw}", raw)
+    typed_rows.lay(cursor, query, source.folder_for_rows, len(parts))
 
 
 def _where_empty(fields: Sequence[Field], choices: dict[str, Choice], then: str, otherwise: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import duckdb
 
 from ops_core.model.time import TimeRules
-from ops_core.store import rollups, zones
+from ops_core.store import rollups, runs, zones
 from ops_core.store.schema import PROPERTY_TYPES, Column, quote, quoted_list
 from ops_core.store.store import utc_datetime
 
@@ -55,12 +55,7 @@ def append_events(
     has one. Where the temp tables `incoming_users` and `incoming_names` (written, name) say what the ids and names of
     the rows stand for, those count.
     """
-    for table, column in (("incoming_users", "user_id"), ("incoming_names", "event")):
-        statement = """
-            CREATE TEMP TABLE IF NOT EXISTS {table} AS
-            SELECT DISTINCT {column} AS written, {column} AS name FROM incoming_events
-        """
-        cursor.execute(statement.replace("{table}", table).replace("{column}", column))
+    _map_incoming(cursor)
     cursor.execute("CREATE OR REPLACE TEMP TABLE incoming_keys AS SELECT DISTINCT name AS user_id FROM incoming_users")
     add_user_keys(cursor, "incoming_keys")
     cursor.execute(
@@ -71,24 +66,10 @@ def append_events(
         FROM (SELECT DISTINCT name FROM incoming_names ANTI JOIN event_names USING (name))
         """
     )
-    names = [column.column_name for column in columns]
-    # What is the same in every row is added after the sorting, and a row that is all key is sorted without a detour.
-    statement = """
-        INSERT INTO events (event_code, user_key, occurred_at, value, batch_id {given})
-        SELECT event_code, user_key, occurred_at, value, $batch_id {given} FROM (
-            SELECT codes.event_code, keys.user_key, occurred_at, value {given}
-            FROM incoming_events
-            JOIN (SELECT written, user_key FROM incoming_users JOIN user_keys ON user_id = name) AS keys
-                ON keys.written = incoming_events.user_id
-            JOIN (SELECT written, event_code FROM incoming_names JOIN event_names USING (name)) AS codes
-                ON codes.written = incoming_events.event
-            ORDER BY {order})
-    """
-    given = quoted_list(names if not event_ids else ["event_id", *names])
-    statement = statement.replace("{given}", given).replace("{order}", "1, 2, 3" if given else "1, 2, 3, 4")
-    n = cursor.execute(statement, {"batch_id": batch_id}).fetchone()[0]
-    cursor.execute("DROP TABLE incoming_users")
-    cursor.execute("DROP TABLE incoming_names")
+    _key_incoming(cursor)
+    n = runs.insert_sorted(cursor, batch_id, [*["event_id"] * event_ids, *(column.column_name for column in columns)])
+    for table in ("incoming_users", "incoming_names", "incoming_user_keys", "incoming_codes"):
+        cursor.execute("DROP TABLE {table}".replace("{table}", table))
     return n
 
 
@@ -99,6 +80,22 @@ def _map_incoming(cursor: duckdb.DuckDBPyConnection) -> None:
             SELECT DISTINCT {column} AS written, {column} AS name FROM incoming_events
         """
         cursor.execute(statement.replace("{table}", table).replace("{column}", column))
+
+
+def _key_incoming(cursor: duckdb.DuckDBPyConnection) -> None:
+    """What ids and names as they are written stand for: `incoming_user_keys` and `incoming_codes`."""
+    cursor.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE incoming_user_keys AS
+        SELECT written, user_key FROM incoming_users JOIN user_keys ON user_id = name
+        """
+    )
+    cursor.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE incoming_codes AS
+        SELECT written, event_code FROM incoming_names JOIN event_names USING (name)
+        """
+    )
 
 
 def known_events(cursor: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> int:
