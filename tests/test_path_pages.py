@@ -41,6 +41,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         workspace.load(shop_rows(), kind="events", as_of="2026-03-09")
         workspace.load(users, kind="users", as_of="2026-03-09")
         workspace.save_segment(Segment("from ads", (Filter("user.channel", "eq", "ads"),)))
+    buys = [("u1", "buy", "2026-03-03"), ("u1", "buy", "2026-03-03 12:00"), ("u2", "buy", "2026-03-04")]
+    with Workspace.open(folder / "till.duckdb") as workspace:
+        frame = pd.DataFrame(buys, columns=["user_id", "event", "occurred_at"])
+        workspace.load(frame, kind="events", as_of="2026-03-09")
     with living_in(folder):
         yield folder
 
@@ -152,3 +156,15 @@ def test_what_separates_speaks_of_users_where_the_funnel_counts_attempts(home: P
     assert not page.exception
     assert [error.value for error in page.error] == []
     assert "each user counts once" in shown(page)
+
+
+def test_where_there_is_one_event_its_repeats_are_steps(home: Path):
+    # u1 buys again within the day, u2 does not.
+    page = opened(prepared("paths", workspace="till", period=["2026-03-02", "2026-03-08"]))
+    assert page.header[0].value.startswith("After buy, buy ")
+
+
+def test_a_page_that_needs_amounts_shows_the_way_to_a_file(home: Path):
+    page = prepared("value", workspace="till", period=["2026-03-02", "2026-03-08"]).run()
+    assert "No event carries an amount" in page.error[0].value
+    assert [link.proto.label for link in page.get("page_link") if "file" in link.proto.label] != []

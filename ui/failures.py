@@ -39,5 +39,7 @@ def _refused(error: OpsError, t: Translator) -> None:
         with st.container(horizontal=True, gap="xsmall"):
             for name in session.workspace_names(t.language):
                 links.link(links.first(), plain(name), icon=":material/arrow_forward:", workspace=name)
+    if error.code == "value_no_purchases":
+        links.link("import", t("shell.load_file"), icon=":material/upload_file:")
     if error.code == "workspace_damaged":
         rescue.offer(str(error.values["path"]), t)

@@ -33,8 +33,11 @@ def ask(view: View) -> PathQuery:
     counts = {str(n): t.number(n) for n in range(1, MOST_LEVELS + 1)}
     levels = pick("paths_levels", counts, label=t("paths.levels"), default="4")
     with more(t):
-        collapse = switch("paths_collapse", label=t("paths.collapse"), default=True, hint=t("paths.collapse_hint"))
         active = known.loc[~known["is_passive"], "event"]
+        # With one event alone a path of merged runs would say of everybody who bought again that nothing followed.
+        collapse = switch(
+            "paths_collapse", label=t("paths.collapse"), default=len(active) > 1, hint=t("paths.collapse_hint")
+        )
         hidden = pick_many(
             "paths_hidden", {name: name for name in active}, label=t("paths.hidden"),
             placeholder=t("paths.hidden_none"),
