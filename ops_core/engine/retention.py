@@ -18,7 +18,6 @@ from ops_core.engine.activity import (
     counted,
     event_rows,
     folded,
-    user_buckets,
     user_days,
 )
 from ops_core.engine.cohorts import Entries, Rollup, entries
@@ -76,7 +75,7 @@ def returned_entries(store: Store, spec: RetentionSpec) -> tuple[Entries, np.nda
     rollup = functools.cache(lambda: user_days(store, ActivitySpec()))
     entered = entries(store, spec.entry, rollup)
     if not spec.rolling:
-        return entered, by_entry(spec, entered, _return_pairs(store, spec, rollup))
+        return entered, by_entry(spec, entered, _return_pairs(store, spec, entered, rollup))
     numbered = np.arange(len(entered), dtype=np.int64)
     columns = [
         _returned(store, replace(spec, windows=(window,)), entered, numbered, len(entered), rollup)[:, 0] > 0
@@ -102,14 +101,17 @@ def _returned(
         if entered.one_per_user:
             return by_own_clock(spec, entered, cells, users, at_us, empty)
         return by_elapsed(spec, entered, cells, users, at_us, empty)
-    pairs = _return_pairs(store, spec, rollup)
+    pairs = _return_pairs(store, spec, entered, rollup)
     if entered.one_per_user:
         return by_offset(spec, entered, cells, pairs, empty)
     return by_bucket(spec, entered, cells, pairs, empty)
 
 
-def _return_pairs(store: Store, spec: RetentionSpec, rollup: Rollup) -> UserBuckets:
-    """Buckets with return events. Open windows end at as-of: when that is within a day, the rollup cannot tell."""
+def _return_pairs(store: Store, spec: RetentionSpec, entered: Entries, rollup: Rollup) -> UserBuckets:
+    """Buckets with return events, those before the first cohort perhaps left out.
+
+    Open windows end at as-of: when that is within a day, the rollup cannot tell.
+    """
     is_open = any(last is None for _, last in spec.windows)
     as_of_us = store.as_of_us or 0
     rules = store.rules
@@ -117,15 +119,22 @@ def _return_pairs(store: Store, spec: RetentionSpec, rollup: Rollup) -> UserBuck
     if is_open:
         day = int(rules.local_days(np.array([as_of_us]))[0])
         if rules.day_start_us(day) != as_of_us or grain == "hour" or not spec.returns.is_any_activity:
-            users, at_us = event_rows(store, spec.returns, before_us=as_of_us)
-            return counted(users, spec.entry.bucket_of(rules, at_us))
+            return _event_pairs(store, spec, entered, as_of_us)
         pairs = rollup()
         before = pairs.buckets < day
         pairs = UserBuckets(pairs.users[before], pairs.buckets[before], pairs.counts[before])
         return counted(pairs.users, spec.entry.bucket_of_days(rules, pairs.buckets), pairs.counts)
     if spec.returns.is_any_activity and grain != "hour":
         return folded(rollup(), rules, grain)
-    return user_buckets(store, spec.returns, grain)
+    return _event_pairs(store, spec, entered, int(window_end_us(store, spec, entered.cohorts[-1:]).max()))
+
+
+def _event_pairs(store: Store, spec: RetentionSpec, entered: Entries, before_us: int) -> UserBuckets:
+    """The same from the events themselves: those between the first cohort's begin and an instant."""
+    rules = store.rules
+    first_us, _ = cohort_bounds_us(rules, entered.cohorts[:1], spec.entry.grain)
+    users, at_us = event_rows(store, spec.returns, from_us=int(first_us[0]), before_us=before_us)
+    return counted(users, spec.entry.bucket_of(rules, at_us))
 
 
 def cohort_bounds_us(rules: TimeRules, cohorts: np.ndarray, grain: str) -> tuple[np.ndarray, np.ndarray]:
