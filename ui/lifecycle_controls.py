@@ -260,7 +260,7 @@ def members(result: StagesResult, view: View) -> None:
     """One stage as a list of users, all or only those who came from a certain stage."""
     t = view.t
     stages_now = {one: t(f"lifecycle.stage_{one}") for one in STAGES}
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+    with st.container(gap="xsmall"):  # one under the other: in a row five stages would be cut off on a phone
         stage = pick("lifecycle_stage", stages_now, label=t("lifecycle.stage"), default="decline", style="segments")
         befores = {_ANY: t("lifecycle.before_any"), **stages_now, NOT_YET: t("lifecycle.stage_not_yet")}
         before = pick("lifecycle_before", befores, label=t("lifecycle.stage_before"))

@@ -18,7 +18,7 @@ def plain(text: object) -> str:
 
 def mark(color: str, text: str) -> str:
     """A legend entry for a subtitle: a square in a hex colour and its text."""
-    return f':color[■]{{foreground="{color}"}} {text}'
+    return f':color[■]{{foreground="{color}"}}\u00a0{text}'
 
 
 def small(text: str) -> str:

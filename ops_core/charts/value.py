@@ -117,7 +117,7 @@ def draw_repeat(result: ValueResult, t: Translator, palette: Palette = LIGHT) ->
     axis_range = (0.0, min(1.0, highest * 1.06))
     end_names(fig, palette, ends, axis_range)
     value_ticks(fig, axis_range, lambda share: t.share(share, 0))
-    step = max(1, -(-len(rows) // 4))
+    step = max(1, -(-len(rows) // (3 if result.query.grain in ("month", "quarter") else 4)))  # months have long names
     shown = list(rows["bucket"])[::-1][::step][::-1]
     fig.update_xaxes(tickvals=shown, ticktext=[_bucket_text(result, bucket, t) for bucket in shown])
     return fig

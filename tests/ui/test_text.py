@@ -24,5 +24,5 @@ def test_markup_of_a_file_is_shown_not_obeyed(given: str, shown: str):
 
 def test_small_pieces():
     assert chip("周期", "上周") == ":gray[周期] 上周"
-    assert mark("#2457A6", "n = 9") == ':color[■]{foreground="#2457A6"} n = 9'
+    assert mark("#2457A6", "n = 9") == ':color[■]{foreground="#2457A6"}\u00a0n = 9'
     assert spaced("zh", "a", "", "b") == "a\u3000b"
