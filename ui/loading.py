@@ -24,7 +24,7 @@ from ui.text import on_primary, plain, small
 
 _REPORT, _CANCELLED = uploads.REPORT, "import.cancelled"
 _NEXT = ("overview", "funnel", "retention", "campaigns", "segments", "batches")
-_NEXT_WITHOUT_EVENTS = ("campaigns", "batches")
+_NEXT_WITHOUT_EVENTS = ("batches",)
 _FIRST_FOR = {"units": "campaigns", "assignments": "campaigns", "spend": "value"}
 
 
