@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ops_core.engine.activity import ActivitySpec, user_days
 from ops_core.engine.arrays import fetch_columns, is_sorted
 from ops_core.engine.selection import event_column, on_events, user_keys
 from ops_core.errors import QueryError
@@ -157,10 +158,8 @@ def top_values(store: Store, spec: CountSpec, limit: int) -> tuple[str, ...]:
 
 def event_span_us(store: Store) -> tuple[int, int] | None:
     """Instants (UTC µs) of the first and the last event; `None` when there is none."""
-    with store.cursor() as cursor:
-        first, last = cursor.execute(
-            "SELECT epoch_us(min(first_event_at)), epoch_us(max(last_event_at)) FROM users"
-        ).fetchone()
+    span = "SELECT epoch_us(min(first_event_at)), epoch_us(max(last_event_at)) FROM users"
+    ((first, last),) = store.small_rows(span)
     return None if first is None else (first, last)
 
 
@@ -181,6 +180,19 @@ def _answers_from_rollup(store: Store, spec: CountSpec) -> bool:
 
 def _rollup_rows(store: Store, spec: CountSpec) -> _Rows:
     edges = store.rules.local_days(np.array(spec.edges_us))
+    user, day, events, amount = _days_with_amounts(store, edges) if spec.amount else _days(store, edges)
+    place = np.repeat(np.arange(len(edges) - 1), np.diff(edges))[day - edges[0]]
+    group = _user_groups(store, spec, user) if spec.breakdown else np.zeros(len(user), dtype=np.int64)
+    return _Rows(user, place, group, events, amount)
+
+
+def _days(store: Store, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, None]:
+    days = user_days(store, ActivitySpec())  # kept for all analyses
+    inside = np.flatnonzero((days.buckets >= edges[0]) & (days.buckets < edges[-1]))
+    return days.users[inside], days.buckets[inside], days.counts[inside], None
+
+
+def _days_with_amounts(store: Store, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     with store.cursor() as cursor:
         rows = fetch_columns(
             cursor,
@@ -190,11 +202,7 @@ def _rollup_rows(store: Store, spec: CountSpec) -> _Rows:
             """,
             {"first": int(edges[0]), "end": int(edges[-1])},
         )
-    day_place = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
-    user, place = rows["user_key"], day_place[rows["local_day"] - edges[0]]
-    group = _user_groups(store, spec, user) if spec.breakdown else np.zeros(len(user), dtype=np.int64)
-    amount = rows["amount"].astype(float) if spec.amount else None
-    return _Rows(user, place, group, rows["n_events"], amount)
+    return rows["user_key"], rows["local_day"], rows["n_events"], rows["amount"].astype(float)
 
 
 def _event_rows(store: Store, spec: CountSpec) -> _Rows:

@@ -12,8 +12,7 @@ _SCOPE_TABLE = {"user": "users", "event": "events"}
 
 def first_event_us(store: Store) -> int | None:
     """Instant of the first event, UTC µs; `None` when there is none."""
-    with store.cursor() as cursor:
-        return cursor.execute("SELECT epoch_us(min(first_at)) FROM event_stats").fetchone()[0]
+    return store.small_rows("SELECT epoch_us(min(first_at)) FROM event_stats")[0][0]
 
 
 def event_names(store: Store) -> pd.DataFrame:
