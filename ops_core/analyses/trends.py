@@ -82,6 +82,7 @@ def analyze(workspace: Workspace, query: TrendsQuery) -> TrendsResult:
     points["in_period"] = points["place"] >= first - shown_from
     points = _with_comparison(workspace, query, window, points, count)
     points = _with_normal_range(workspace, query, window, points, count)
+    points = points[_exists(workspace.rules, window)[points["place"]]]
     totals, complete = _totals(workspace, query, groups)
     hidden = _empty_groups(lines.values())
     points, totals = (table[~table["group"].isin(hidden)].reset_index(drop=True) for table in (points, totals))
@@ -131,6 +132,11 @@ def _points(workspace: Workspace, query: TrendsQuery, window: Window, lines: dic
             frame["value"] = frame["value"].mask(short[frame["place"]])
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)
+
+
+def _exists(rules: TimeRules, window: Window) -> np.ndarray:
+    """Which buckets there are: the hour that a clock skips in spring is none."""
+    return np.diff(window.edges_us(rules)) > 0
 
 
 def _empty_groups(lines: Iterable[Line]) -> set[str]:
@@ -189,7 +195,7 @@ def _with_normal_range(
         return points.assign(normal_low=np.nan, normal_high=np.nan, unusual=0)
     earliest = max(window.first - MOST * SEASONS[query.grain], first_whole_bucket(workspace, query.grain))
     longer = Window(min(earliest, window.first), window.end, query.grain, 1)
-    complete = ~_is_partial(workspace, query, longer)
+    complete = ~_is_partial(workspace, query, longer) & _exists(workspace.rules, longer)
     back = window.first - longer.first
     for name, line in count(longer).items():
         is_count = query.formula is None and query.series[int(name) - 1].is_count

@@ -318,3 +318,15 @@ def test_a_medium_called_none_is_not_a_missing_one():
         with workspace_of(known, as_of="2026-03-03") as workspace:
             totals = trends.analyze(workspace, TrendsQuery("visit", day, breakdown="medium")).totals
         assert dict(zip(totals["group"], totals["value"], strict=True)) == expected
+
+
+def test_the_hour_that_a_clock_skips_is_no_point_of_zero():
+    # New York, 8 March 2026: 01:59 EST is followed by 03:00 EDT; 06:30 and 07:30 UTC are 01:30 and 03:30 there.
+    times = {"ann": "2026-03-08 06:30", "bob": "2026-03-08 07:30", "cay": "2026-03-09 09:00"}
+    rows = [(user, "open", time) for user, time in times.items()]
+    with workspace_of(rows, "America/New_York", as_of="2026-03-10") as workspace:
+        query = TrendsQuery((Series(None, "users"),), Period("2026-03-08", "2026-03-09"), "hour")
+        points = trends.analyze(workspace, query).points
+    hours = points["bucket"].dt.hour.tolist()
+    assert hours == [0, 1, *range(3, 24)]
+    assert points["value"].tolist() == [0, 1, 1, *[0] * 20]
