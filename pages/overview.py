@@ -17,8 +17,7 @@ def render() -> None:
     week = ui.cached(kpis.analyze, workspace, overview_controls.query(view))
     ui.answer(charts.headline(week, t), charts.paragraph(week, t))
     overview_controls.figures(week, view)
-    query = lifecycle.LifecycleQuery(lifecycle_controls.history(view, "week"), "week", segment=view.segment)
-    flow = ui.cached(lifecycle.analyze, workspace, query)
+    flow = ui.cached(lifecycle.analyze, workspace, overview_controls.flow_query(view, week))
     now = lifecycle_controls.stages(view, lifecycle.StageRules.of(workspace))
     with ui.panels():
         ui.panel(

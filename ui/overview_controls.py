@@ -7,10 +7,13 @@ import datetime as dt
 import streamlit as st
 
 from ops_core.analyses.kpis import KpiQuery, KpiResult
+from ops_core.analyses.lifecycle import LifecycleQuery
 from ops_core.charts import overview as charts
+from ops_core.model.period import Period
 from ops_core.workspace import Workspace
 from ui.current import View
 from ui.layout import panel_head
+from ui.lifecycle_controls import history
 from ui.session import remembered
 from ui.tables import Column
 from ui.text import small
@@ -20,6 +23,14 @@ from ui.tiles import tiles
 def query(view: View) -> KpiQuery:
     """The last complete week up to the end of the chosen period."""
     return KpiQuery(segment=view.segment, until=view.period.last_date + dt.timedelta(days=1))
+
+
+def flow_query(view: View, week: KpiResult) -> LifecycleQuery:
+    """Growth accounting that ends with the week of the figures; after the latest week the running one is shown, too."""
+    period = history(view, "week")
+    if not week.is_latest:
+        period = Period(period.first_date, week.week + dt.timedelta(days=7))
+    return LifecycleQuery(period, "week", segment=view.segment)
 
 
 def figures(result: KpiResult, view: View) -> None:

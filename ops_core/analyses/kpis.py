@@ -75,7 +75,8 @@ class KpiResult:
         relative for counts and money, absolute for shares; nan with too little history), n_history (earlier changes),
         is_unusual (bool). Values are nan where there is nothing to divide by, revenue without any value.
     `series`: week (first day) and one column per KPI, oldest first, the last row is the week shown.
-    `week`: first day of the week shown. `n_users`: all known users of the segment.
+    `week`: first day of the week shown. `n_users`: all known users of the segment. `is_latest`: the week shown is the
+        last complete one of the data.
     """
 
     query: KpiQuery
@@ -83,6 +84,7 @@ class KpiResult:
     n_users: int
     tiles: pd.DataFrame
     series: pd.DataFrame
+    is_latest: bool = True
 
     @property
     def has_revenue(self) -> bool:
@@ -111,7 +113,9 @@ def analyze(workspace: Workspace, query: KpiQuery) -> KpiResult:
     series = pd.DataFrame({"week": dates_of(rules.index_start_day(np.arange(first, end), "week")), **values})
     rows = [_tile(kpi, values[kpi], *parts[kpi]) for kpi in KPIS]
     week = date_of(int(rules.index_start_day(end - 1, "week")))
-    return KpiResult(query, week, counts.n_known, pd.DataFrame(rows), series)
+    complete_day = rules.local_days(np.array([workspace.as_of_us]))
+    is_latest = end == int(rules.bucket_index(complete_day, "week")[0])
+    return KpiResult(query, week, counts.n_known, pd.DataFrame(rows), series, is_latest)
 
 
 def _weeks(workspace: Workspace, query: KpiQuery) -> tuple[int, int]:

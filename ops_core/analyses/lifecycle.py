@@ -45,10 +45,12 @@ class LifecycleResult:
         dormant_stock (users), partial (bool: the bucket ends after as-of and enters no comparison), active (users),
         quick_ratio ((new + resurrected) ÷ newly dormant; nan when nobody went dormant), left_censored (bool: the bucket
         holds the data's first day, or is an hour of it).
+    `is_latest`: no complete bucket follows those of the table in the data.
     """
 
     query: LifecycleQuery
     flow: pd.DataFrame
+    is_latest: bool = True
 
     @property
     def complete(self) -> pd.DataFrame:
@@ -72,6 +74,7 @@ def analyze(workspace: Workspace, query: LifecycleQuery) -> LifecycleResult:
     rules = workspace.rules
     buckets = np.arange(first, end)
     first_day, _ = workspace.data_period().days(rules)
+    running = activity.bucket_end_us(rules, np.arange(first, end + 1), query.grain) > workspace.as_of_us
     table = pd.DataFrame(
         {
             "bucket": cohort_times(rules, query.grain, buckets),
@@ -80,13 +83,13 @@ def analyze(workspace: Workspace, query: LifecycleQuery) -> LifecycleResult:
             "resurrected": found.resurrected,
             "newly_dormant": found.newly_dormant,
             "dormant_stock": found.dormant_stock,
-            "partial": activity.bucket_end_us(rules, buckets, query.grain) > workspace.as_of_us,
+            "partial": running[:-1],
             "active": found.active,
             "quick_ratio": ratio,
             "left_censored": _holds(rules, buckets, query.grain, first_day),
         }
     )
-    return LifecycleResult(query, table)
+    return LifecycleResult(query, table, bool(running[-1]))
 
 
 def _holds(rules: TimeRules, buckets: np.ndarray, grain: str, day: int) -> np.ndarray:

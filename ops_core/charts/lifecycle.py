@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -168,7 +170,7 @@ def draw_moves(result: StagesResult, t: Translator, palette: Palette = LIGHT) ->
 def headline(result: LifecycleResult, t: Translator) -> str:
     """Whether the base grew in the last complete bucket, and from what; counts, so nothing to estimate."""
     rows = result.complete
-    unit = t(f"lifecycle.last_{result.query.grain}")
+    unit = _when(result, t)
     if len(rows) < 2 or rows["left_censored"].iloc[-1]:
         return t("lifecycle.headline_first", unit=unit)
     last, before = rows.iloc[-1], rows.iloc[-2]
@@ -223,6 +225,17 @@ def moves_title(result: StagesResult, t: Translator) -> str:
     top = moved.loc[moved["users"].idxmax()]
     names = {"before": _short(top["from_stage"], t), "now": _short(top["to_stage"], t)}
     return t("lifecycle.moves_title", n=int(top["users"]), **names)
+
+
+def _when(result: LifecycleResult, t: Translator) -> str:
+    """The last complete bucket in a headline: last week, or its days where the data has later ones."""
+    grain, rows = result.query.grain, result.complete
+    if result.is_latest or rows.empty:
+        return t(f"lifecycle.last_{grain}")
+    first = rows["bucket"].iloc[-1]
+    if grain == "week":
+        return t("lifecycle.in_bucket", bucket=t.date_range(first.date(), first.date() + dt.timedelta(days=6)))
+    return t("lifecycle.in_bucket", bucket=bucket_text(result, first, t))
 
 
 def bucket_text(result: LifecycleResult, bucket: pd.Timestamp, t: Translator) -> str:

@@ -42,7 +42,10 @@ def headline(result: KpiResult, t: Translator) -> str:
     active = result.tile("active_users")
     if not unusual:
         key = "headline_normal" if (result.tiles["n_history"] >= FEWEST_CHANGES).any() else "headline_plain"
-        return t(f"overview.{key}", active=t.compact(active["value"]), change=_relative_words(active["relative"], t))
+        told = {"active": t.compact(active["value"]), "change": _relative_words(active["relative"], t)}
+        if result.is_latest:
+            return t(f"overview.{key}", **told)
+        return t(f"overview.{key}_then", week=_days(result, t), **told)
     parts = [
         t(
             "overview.moved_up" if row["change"] > 0 else "overview.moved_down",
@@ -56,10 +59,9 @@ def headline(result: KpiResult, t: Translator) -> str:
 
 def paragraph(result: KpiResult, t: Translator) -> str:
     """The week, and the plain numbers."""
-    last = result.week + dt.timedelta(days=6)
     tile = result.tiles.set_index("kpi")
     text = t(
-        "overview.paragraph", week=t.date_range(result.week, last), active=t.number(tile.loc["active_users", "value"]),
+        "overview.paragraph", week=_days(result, t), active=t.number(tile.loc["active_users", "value"]),
         change=_relative_words(tile.loc["active_users", "relative"], t),
         new=t.number(tile.loc["new_users", "value"]),
     )  # fmt: skip
@@ -82,6 +84,10 @@ def table(result: KpiResult, t: Translator) -> pd.DataFrame:
 def value_text(unit: str, value: float, t: Translator) -> str:
     """A KPI's value as people read it."""
     return {"share": t.share, "money": t.money}.get(unit, t.compact)(value)
+
+
+def _days(result: KpiResult, t: Translator) -> str:
+    return t.date_range(result.week, result.week + dt.timedelta(days=6))
 
 
 def _tile(result: KpiResult, kpi: str, t: Translator) -> Tile:

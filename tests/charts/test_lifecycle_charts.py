@@ -75,6 +75,20 @@ def test_the_headline_counts_who_came_and_who_left():
     assert charts.headline(result, ZH) == "上周活跃 3 人，多了 1 人：来了 3 人，走了 2 人"
 
 
+def test_a_week_that_others_follow_is_called_by_its_days():
+    # The weeks of 5 and 12 January; the data goes on for two more, so neither is last week.
+    rows = [("ann", "open", "2026-01-05"), ("ann", "open", "2026-01-12"), ("bob", "open", "2026-01-13")]
+    with workspace_of(rows, as_of="2026-02-02") as workspace:
+        flow = lifecycle.analyze(workspace, lifecycle.LifecycleQuery(Period("2026-01-05", "2026-01-19"), "week"))
+        then = kpis.analyze(workspace, kpis.KpiQuery(until="2026-01-19"))
+        latest = kpis.analyze(workspace, kpis.KpiQuery())
+    assert charts.headline(flow, EN).replace("\u00a0", " ").startswith("12–18 Jan: 2 users were active, 1 more")
+    assert "上周" not in charts.headline(flow, ZH)
+    assert (then.is_latest, latest.is_latest) == (False, True)
+    assert "12–18" in overview.headline(then, EN)
+    assert "last week" in overview.headline(latest, EN)
+
+
 def test_tiles_colour_only_what_is_unusual(shop):
     result = kpis.analyze(shop, kpis.KpiQuery())
     shown = overview.tiles(result, EN)
