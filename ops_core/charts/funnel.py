@@ -28,7 +28,7 @@ from ops_core.locale import Translator
 
 _BAR, _THIN, _NAME_LIFT, _THIN_AT = 0.34, 0.11, 0.32, 0.26  # in rows
 _COUNT_WIDTH, _SHARE_INSET, _RANGE_WIDTH, _VALUE_INSET = 132, 62, 190, 108  # in pixels
-_WIDE_LOSS = 0.3
+_WIDE_LOSS, _LONG_BAR = 0.3, 0.65
 _GOOD_TICKS = 5
 _NOT_CLICKED = 0.6
 
@@ -62,10 +62,14 @@ def draw(
     if reference_result is not None:
         _add_reference_bars(fig, reference_result, palette, t)
     for place, row in zip(places, rows, strict=True):
-        row_name(fig, palette, place, f"{place + 1}  {names[place]}", _optional_note(row, t), lift=_NAME_LIFT)
+        # Beside a long bar there is no room for what was lost: it stands after the step's name.
+        is_beside = lost[place] > _WIDE_LOSS or before[place] < _LONG_BAR
+        note = t("funnel.optional") if row["optional"] else "" if is_beside or not lost[place] else _lost_text(row, t)
+        row_name(fig, palette, place, f"{place + 1}  {names[place]}", note, lift=_NAME_LIFT)
         if not math.isnan(row["share_low"]):
             whisker(fig, palette, place, row["share_low"], row["share_high"])
-        _add_lost_label(fig, palette, place, row, shares[place], lost[place], t)
+        if is_beside:
+            _add_lost_label(fig, palette, place, row, shares[place], lost[place], t)
     number_column(
         fig, palette, [(place, t.share(row["conversion_from_start"])) for place, row in enumerate(rows)],
         inset=_SHARE_INSET, bold=True, color=palette.ink,
@@ -287,10 +291,6 @@ def _previous_name(comparison: FunnelComparison, row: dict, names: list[str]) ->
 
 def _known(value: float) -> float:
     return 0.0 if math.isnan(value) else value
-
-
-def _optional_note(row: dict, t: Translator) -> str:
-    return t("funnel.optional") if row["optional"] else ""
 
 
 def _lost_text(row: dict, t: Translator) -> str:

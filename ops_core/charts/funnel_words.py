@@ -68,7 +68,7 @@ def _unit(low: float, high: float) -> tuple[int, str]:
 def headline(result: FunnelResult, t: Translator, comparison: FunnelComparison | None = None, against: str = "") -> str:
     """The answer in one sentence. A step is said to have moved only when its test says so after Holm."""
     if not result.n_entered:
-        return t("funnel.headline_nobody")
+        return t("funnel.headline_open", n=result.n_immature) if result.n_immature else t("funnel.headline_nobody")
     if comparison is None or not comparison.second.n_entered:
         return _plain_headline(result, t)
     if comparison.n_shared:
