@@ -72,7 +72,7 @@ def _config(column: Column) -> object:
     unit = f" ({screen().t.currency_symbol})" if column.kind == "money" else ""
     settings = {"label": column.label + unit, "help": column.help or None}
     formats = {
-        "count": "localized", "share": "%.1f%%", "points": "%+.1f", "signed_share": "%+.1f%%", "p": "%.3f"
+        "count": "localized", "share": "%.1f%%", "points": "%+.1f", "signed_share": "%+.1f%%"
     }  # fmt: skip
     if column.kind in formats:
         return number(format=formats[column.kind], **settings)
@@ -84,7 +84,8 @@ def _config(column: Column) -> object:
         return st.column_config.DateColumn(format="YYYY-MM-DD", **settings)
     if column.kind == "datetime":
         return st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", **settings)
-    return st.column_config.TextColumn(**settings)
+    # A p-value is a text, as no number format writes <0.001; it stands where numbers do.
+    return st.column_config.TextColumn(alignment="right" if column.kind == "p" else None, **settings)
 
 
 def _scaled(values: pd.Series, kind: str) -> pd.Series:
@@ -92,6 +93,8 @@ def _scaled(values: pd.Series, kind: str) -> pd.Series:
         return values * 100
     if kind == "money":
         return values.round(2)
+    if kind == "p":
+        return values.map(screen().t.p_value)
     if kind == "duration":
         return values.map(screen().t.duration)
     return values
