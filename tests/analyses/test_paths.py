@@ -1,10 +1,6 @@
-"""Paths against counting by hand, against plain Python on random events, and what must always hold."""
+"""Paths against counting by hand, and against a strict funnel."""
 
 from __future__ import annotations
-
-import datetime as dt
-import random
-from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -13,14 +9,12 @@ import pytest
 from ops_core import Filter, Period, QueryError, Segment, Workspace
 from ops_core.analyses import funnel, paths
 from ops_core.analyses.paths import ENDED, EVENT, OTHER, START, PathQuery
-from ops_core.engine import path_steps, selection
 from ops_core.store.reporting import mark_passive
-from tests.oracles.paths import moves, paths_of
 from tests.support import workspace_of
+from tests.support_paths import check_invariants, steps_by_user
 
 DAY = 86_400
 JAN = Period("2026-01-01", "2026-02-01")
-US = 1_000_000
 
 
 def rows_of(text: str, start: str = "2026-01-05") -> list[tuple[str, str, str]]:
@@ -33,13 +27,6 @@ def rows_of(text: str, start: str = "2026-01-05") -> list[tuple[str, str, str]]:
             event, at = one.split("@")
             found.append((user.strip(), event, begin + pd.Timedelta(float(at), "s")))
     return found
-
-
-def steps_by_user(result: paths.PathResult) -> dict[str, tuple[str, ...]]:
-    found = result.found
-    ids = selection.user_ids(result.workspace.store, found.user_keys)
-    names = [tuple(found.names[place] for place in row if place >= 0) for row in found.steps.tolist()]
-    return dict(zip(ids, names, strict=True))
 
 
 def asked(rows: str, query: PathQuery, as_of: str = "2026-02-01") -> paths.PathResult:
@@ -251,90 +238,6 @@ def test_unknown_names_are_refused_with_the_nearest():
         result.users(1, 7)
     with pytest.raises(QueryError, match="no path of rank 2"):
         result.users_of_path(2)
-
-
-def random_rows(rng: random.Random) -> list[tuple[str, str, dt.datetime]]:
-    """A few users, few events, times that often share an instant or differ by a µs."""
-    begin = dt.datetime(2026, 1, 1)
-    moments = [rng.randrange(40) for _ in range(12)]
-    return [
-        (f"u{rng.randrange(6)}", rng.choice("abcd"),
-         begin + dt.timedelta(seconds=rng.choice(moments), microseconds=rng.choice([0, 0, 0, 1, 999_999])))
-        for _ in range(rng.randrange(1, 50))
-    ]  # fmt: skip
-
-
-def test_random_tables_agree_with_plain_python(monkeypatch: pytest.MonkeyPatch):
-    rng = random.Random(7)
-    base = int(pd.Timestamp("2026-01-01").value // 1000)
-    for _ in range(12):
-        monkeypatch.setattr(path_steps, "_BLOCK_ROWS", rng.choice([1, 5, 1_000_000]))
-        rows = random_rows(rng)
-        as_of_s = rng.choice([20, 30, 60, DAY])
-        with workspace_of(rows, as_of=str(pd.Timestamp("2026-01-01") + pd.Timedelta(as_of_s, "s"))) as workspace:
-            plain = [(user, event, int(pd.Timestamp(at).value // 1000)) for user, event, at in rows]
-            names = sorted({event for _, event, _ in rows})
-            for _ in range(8):
-                first, length = rng.randrange(0, 30), rng.randrange(1, 40)
-                begin = dt.datetime(2026, 1, 1) + dt.timedelta(seconds=first)
-                options = {"collapse": rng.random() < 0.5, "clip": rng.random() < 0.5, "levels": rng.randrange(1, 6)}
-                hidden = frozenset(rng.sample(names, rng.randrange(0, 2)))
-                starts = tuple(rng.sample(names, min(len(names), rng.choice([1, 1, 2]))))
-                after, window = rng.random() < 0.5, rng.choice([0.000001, 3, 10, 25])
-                query = PathQuery(
-                    starts, Period(begin, begin + dt.timedelta(seconds=length)), window,
-                    direction="after" if after else "before", hidden=tuple(hidden), shown=12, **options,
-                )  # fmt: skip
-                result = paths.analyze(workspace, query)
-                period = (base + first * US, base + (first + length) * US)
-                wanted, unripe = paths_of(
-                    plain, set(starts), period, round(window * US), known=(base, base + as_of_s * US), after=after,
-                    hidden=hidden, **options,
-                )  # fmt: skip
-                assert steps_by_user(result) == wanted
-                assert result.n_immature == len(unripe)
-                assert told_moves(result) == moves(wanted, options["levels"])
-                check_invariants(result)
-
-
-def told_moves(result: paths.PathResult) -> Counter:
-    names = {START: "(start)", ENDED: None}
-    return Counter(
-        {
-            (row.level, names.get(row.source_kind, row.source_event), names.get(row.target_kind, row.target_event)):
-            row.users for row in result.links.itertuples()
-        }
-    )  # fmt: skip
-
-
-def check_invariants(result: paths.PathResult) -> None:
-    """Levels add up to the start, nodes to the links on both sides, paths to the start; the ended only grow."""
-    nodes, links, n = result.nodes, result.links, result.n_started
-    by_level = nodes.groupby("level")["users"].sum()
-    assert by_level.eq(n).all()
-    assert result.paths["users"].sum() == n
-    assert result.paths["users"].is_monotonic_decreasing
-    assert nodes["ended_here"].ge(0).all()
-    into = links.groupby(["level", "target"])["users"].sum()
-    out_of = links.groupby([links["level"] - 1, "source"])["users"].sum()
-    for row in nodes.itertuples():
-        assert row.level == 0 or into[(row.level, row.node)] == row.users
-        assert row.level == result.query.levels or not n or out_of[(row.level, row.node)] == row.users
-    ended = nodes[nodes["kind"] == ENDED].set_index("level")
-    assert (ended["ended_here"].cumsum() == ended["users"]).all()
-
-
-def test_folding_and_fewer_levels_only_summarise(demo_workspace: Workspace):
-    week = Period("2026-09-07", "2026-09-14")
-    fine = paths.analyze(demo_workspace, PathQuery("view_item", week, DAY, levels=4, shown=12))
-    coarse = paths.analyze(demo_workspace, PathQuery("view_item", week, DAY, levels=2, shown=1))
-    for result in (fine, coarse):
-        check_invariants(result)
-    assert fine.n_started == coarse.n_started
-    wanted = Counter()
-    for row in fine.paths.itertuples():
-        wanted[row.steps[:2]] += row.users
-    assert dict(zip(coarse.paths["steps"], coarse.paths["users"], strict=True)) == dict(wanted)
 
 
 def test_a_path_without_collapsing_is_a_strict_funnel(demo_workspace: Workspace):
