@@ -11,7 +11,7 @@ from ops_core.errors import OpsError
 from ops_core.intake import aggregated
 from ops_core.intake.checkup import Checkup
 from ops_core.intake.load import LoadOptions
-from ops_core.intake.roles import KINDS, Guess
+from ops_core.intake.meaning import KINDS, Guess
 from ops_core.model.time import TimeRules
 from ui import import_counted, import_join, import_memory, import_one, import_reading, layout, mapping, uploads
 from ui.current import screen

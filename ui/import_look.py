@@ -11,8 +11,8 @@ import streamlit as st
 from ops_core.errors import OpsError
 from ops_core.intake import checkup, roles
 from ops_core.intake.checkup import Checkup, Told
+from ops_core.intake.meaning import Guess
 from ops_core.intake.notes import Note
-from ops_core.intake.roles import Guess
 from ops_core.intake.source import Source, SourceOptions, open_source
 from ops_core.model.time import TimeRules
 from ui import uploads

@@ -13,7 +13,7 @@ import streamlit as st
 
 from ops_core.errors import OpsError
 from ops_core.intake.checkup import Checkup
-from ops_core.intake.roles import KINDS, REQUIRED, ROLES, Guess
+from ops_core.intake.meaning import KINDS, REQUIRED, ROLES, Guess
 from ops_core.model.time import TimeRules
 from ui import session
 from ui.current import screen

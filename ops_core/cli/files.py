@@ -13,8 +13,8 @@ from ops_core.intake.diff_words import sentences, would_go_words
 from ops_core.intake.folder import Outcome, load_files, table_files
 from ops_core.intake.instead import period_of
 from ops_core.intake.load import DATE_ORDERS, LoadOptions, would_go_for
+from ops_core.intake.meaning import KINDS
 from ops_core.intake.report import IntakeReport
-from ops_core.intake.roles import KINDS
 from ops_core.locale import Translator
 from ops_core.places import workspace_path
 from ops_core.workspace import Workspace

@@ -13,7 +13,7 @@ from ops_core.cli.places import made, newest, path_of, workspace_option
 from ops_core.errors import StoreError
 from ops_core.intake.folder import FolderWatch, watched_files
 from ops_core.intake.load import LoadOptions
-from ops_core.intake.roles import KINDS
+from ops_core.intake.meaning import KINDS
 from ops_core.locale import Translator
 from ops_core.places import workspace_path
 from ops_core.workspace import Workspace

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ops_core.errors import OpsError
-from ops_core.intake import looks, roles
+from ops_core.intake import kinds, looks, roles
 from ops_core.intake.vocabulary import EXACT, PART, folded
 
 MOST_ARMS = 20
@@ -61,8 +61,8 @@ def _is_counted(columns: Sequence[str], sample: pd.DataFrame) -> bool:
     try:
         found = roles.guess(columns, sample)
     except OpsError as refusal:
-        return refusal.code == "already_counted" or len(roles.counted_columns(columns)) >= 2
-    return found.kind in ("units", "users") and len(roles.counted_columns(columns)) >= 2
+        return refusal.code == "already_counted" or len(kinds.counted_columns(columns)) >= 2
+    return found.kind in ("units", "users") and len(kinds.counted_columns(columns)) >= 2
 
 
 def _names_a_person(name: str) -> bool:

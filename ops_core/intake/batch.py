@@ -12,8 +12,8 @@ import duckdb
 import numpy as np
 
 from ops_core.errors import IntakeError, QueryError
+from ops_core.intake.meaning import Guess
 from ops_core.intake.notes import Note
-from ops_core.intake.roles import Guess
 from ops_core.intake.source import Source
 from ops_core.model.period import Period
 from ops_core.model.time import DAY_US, TimeRules

@@ -22,10 +22,10 @@ from ops_core.errors import IntakeError
 from ops_core.intake import accounts, batch, checks, columns, fields, proof
 from ops_core.intake.evidence import Choice
 from ops_core.intake.load import MAX_PROPERTIES
+from ops_core.intake.meaning import Guess
 from ops_core.intake.notes import Note
 from ops_core.intake.proof import Field, Typed
 from ops_core.intake.report import no_problems, told
-from ops_core.intake.roles import Guess
 from ops_core.intake.source import Source
 from ops_core.intake.watch import Watch
 from ops_core.locale import Translator

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pandas as pd
 
 from ops_core.intake import evidence
+from ops_core.intake.meaning import Guess
 from ops_core.intake.proof import PROPERTY_PREFIX, Field
-from ops_core.intake.roles import Guess
 
 _RESERVED = {"value", "event", "user_id", "occurred_at", "event_id"}
 # role → (wanted type, code if missing, code if unread)

@@ -12,9 +12,9 @@ from pathlib import PurePath
 import duckdb
 
 from ops_core.intake import accounts, fields, typed_rows
+from ops_core.intake.meaning import Guess
 from ops_core.intake.notes import Note, info
 from ops_core.intake.proof import Field, Typed
-from ops_core.intake.roles import Guess
 from ops_core.intake.spend import SpendLayer
 from ops_core.intake.traits import keep_traits
 from ops_core.model.time import TimeRules

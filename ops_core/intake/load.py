@@ -16,10 +16,10 @@ import pandas as pd
 from ops_core.errors import IntakeError, Phrase
 from ops_core.intake import accounts, batch, checks, fields, instead, laying, proof, roles
 from ops_core.intake.batch import Counts
+from ops_core.intake.meaning import Guess
 from ops_core.intake.notes import Note, info
 from ops_core.intake.proof import Typed
 from ops_core.intake.report import IntakeReport, no_problems
-from ops_core.intake.roles import Guess
 from ops_core.intake.source import PresumptionError, Source, SourceOptions, frame_source, open_source
 from ops_core.intake.watch import Watch
 from ops_core.model.time import TimeRules

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from ops_core.intake.meaning import Guess
 from ops_core.intake.notes import Note
-from ops_core.intake.roles import Guess
 from ops_core.locale import Translator, translator
 
 PROBLEM_COLUMNS = ("line", "column_name", "value", "reason", "detail")

@@ -1,91 +1,24 @@
-"""What a file is (kind) and what its columns mean (roles), guessed from names and values, with reasons.
-
-Kinds: `events` (one row per action), `orders` (order lines or payments), `users` (one row per user), `units` (finished
-A/B test: one row per user with a variant and outcomes), `assignments` (who was put into which arm, outcomes elsewhere),
-`spend` (what a channel cost on a day), `feedback` (what users said: a score, a text).
-"""
+"""What a file is (kind) and what its columns mean (roles), guessed from names and values, with reasons."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pandas as pd
 
 from ops_core.errors import IntakeError, nearest
 from ops_core.intake import looks
-from ops_core.intake.vocabulary import COUNTED, EXACT, PART, WEAK_EVENT, WEAK_USER, folded
+from ops_core.intake.kinds import kind_of
+from ops_core.intake.meaning import CONSTANT, KINDS, REQUIRED, ROLES, Guess, Role, refuse
+from ops_core.intake.vocabulary import EXACT, PART, WEAK_EVENT, WEAK_USER, folded
 
-KINDS = ("events", "users", "orders", "units", "assignments", "spend", "feedback")
-ROLES: dict[str, tuple[str, ...]] = {
-    "events": ("user_id", "event", "occurred_at", "value", "event_id"),
-    "users": ("user_id", "signup_at"),
-    "orders": ("user_id", "occurred_at", "order_id", "value", "quantity", "unit_price", "event_id"),
-    "units": ("user_id", "variant"),
-    "assignments": ("user_id", "variant", "experiment", "occurred_at"),
-    "spend": ("occurred_at", "channel", "value"),
-    "feedback": ("user_id", "occurred_at", "score", "text", "channel"),
-}
-REQUIRED: dict[str, tuple[str, ...]] = {
-    "events": ("user_id", "event", "occurred_at"),
-    "users": ("user_id",),
-    "orders": ("user_id", "occurred_at"),
-    "units": (),
-    "assignments": ("user_id", "variant"),
-    "spend": ("occurred_at", "value"),
-    "feedback": ("user_id", "occurred_at"),
-}
 # Other names people write in a mapping.
 _ALIASES = {
     "time": "occurred_at", "timestamp": "occurred_at", "user": "user_id", "amount": "value", "group": "variant",
     "arm": "variant", "price": "unit_price", "order": "order_id", "assigned_at": "occurred_at", "name": "event",
     "date": "occurred_at", "day": "occurred_at", "spend": "value", "cost": "value",
 }  # fmt: skip
-_CONSTANT = "="
-_SURE, _WEAK = 0.5, 0.3
-
-
-@dataclass(frozen=True)
-class Role:
-    """One column's meaning. `reason` is a code with values: `load.because_<code>`; confidence is a share 0–1.
-
-    `index` is the column's position; `None` with a `constant` when the mapping gave a fixed text (`"=purchase"`).
-    """
-
-    role: str
-    column: str
-    index: int | None
-    confidence: float
-    reason: str
-    values: Mapping[str, object] = field(default_factory=dict)
-    constant: str | None = None
-
-
-@dataclass(frozen=True)
-class Guess:
-    """Kind and roles of a table; columns without a role become properties."""
-
-    kind: str
-    roles: tuple[Role, ...]
-    columns: tuple[str, ...]
-    confidence: float
-    reason: str
-    values: Mapping[str, object] = field(default_factory=dict)
-
-    def role(self, name: str) -> Role | None:
-        """The column of a role, or `None`."""
-        return next((role for role in self.roles if role.role == name), None)
-
-    @property
-    def mapping(self) -> dict[str, str]:
-        """Role → column, as `Workspace.load(mapping=…)` takes it."""
-        return {role.role: role.column if role.constant is None else _CONSTANT + role.constant for role in self.roles}
-
-    @property
-    def properties(self) -> tuple[int, ...]:
-        """Positions of the columns without a role."""
-        taken = {role.index for role in self.roles}
-        return tuple(index for index in range(len(self.columns)) if index not in taken)
 
 
 def guess(
@@ -104,7 +37,7 @@ def guess(
     said = _said(columns, mapping or {})
     candidates = _candidates(columns, sample, said)
     chosen, confidence, reason, values = (
-        (kind, 1.0, "told", {}) if kind != "auto" else _spend(candidates) or _kind(candidates, columns, sample)
+        (kind, 1.0, "told", {}) if kind != "auto" else kind_of(candidates, columns, sample)
     )
     if chosen == "spend" and "value" not in said:
         # What a cost is called would be no amount of an event: such names count in a spend file only.
@@ -112,7 +45,7 @@ def guess(
     roles = _assign(chosen, candidates, said)
     for needed in REQUIRED[chosen]:
         if not any(role.role == needed for role in roles):
-            _refuse(chosen, needed, columns)
+            refuse(chosen, needed, columns)
     return Guess(chosen, tuple(roles), tuple(columns), confidence, reason, values)
 
 
@@ -126,8 +59,8 @@ def _said(columns: Sequence[str], mapping: Mapping[str, str | None]) -> dict[str
             raise IntakeError("unknown_role", role=given, allowed=sorted(known))
         if column is None:
             said[role] = None
-        elif column.startswith(_CONSTANT) and column not in by_name:
-            said[role] = Role(role, column, None, 1.0, "told", {}, column.removeprefix(_CONSTANT))
+        elif column.startswith(CONSTANT) and column not in by_name:
+            said[role] = Role(role, column, None, 1.0, "told", {}, column.removeprefix(CONSTANT))
         elif column.strip() in by_name:
             said[role] = Role(role, column.strip(), by_name[column.strip()], 1.0, "told")
         else:
@@ -169,166 +102,6 @@ def _rated(role: str, name: str) -> tuple[float, str] | None:
     return None
 
 
-def _spend(candidates: Mapping[str, list[Role]]) -> tuple[str, float, str, dict[str, object]] | None:
-    """A table of what channels cost on days: it names a channel and a cost, and nobody."""
-    best = {name: next(iter(found), None) for name, found in candidates.items()}
-    if any(best[role] is not None for role in ("user_id", "event", "order_id", "variant")):
-        return None
-    channel, cost, time = best["channel"], best["cost"], best["occurred_at"]
-    if channel is None or cost is None or time is None:
-        return None
-    return "spend", 0.9, "kind_spend", {"channel": channel.column, "cost": cost.column, "time": time.column}
-
-
-_Kind = tuple[str, float, str, dict[str, object]]
-
-
-@dataclass(frozen=True)
-class _Signs:
-    """What the columns speak for: the surest column of each role, if one is sure enough."""
-
-    user: Role | None
-    event: Role | None
-    time: Role | None
-    variant: Role | None
-    order: Role | None
-    amount: Role | None
-    signup: Role | None
-    said: Role | None
-    has_outcome: bool
-    one_row_per_user: bool
-
-    @property
-    def strong_user(self) -> Role | None:
-        """The user column, unless its name could mean anything."""
-        return self.user if self.user is not None and self.user.confidence >= _SURE else None
-
-
-def _kind(candidates: Mapping[str, list[Role]], columns: Sequence[str], sample: pd.DataFrame) -> _Kind:
-    """The kind that the columns speak for, with confidence and reason."""
-
-    def sure(role: str, least: float = _SURE) -> Role | None:
-        return next((one for one in candidates[role] if one.confidence >= least), None)
-
-    user = sure("user_id", _WEAK)
-    signs = _Signs(
-        user=user,
-        event=sure("event"),
-        time=sure("occurred_at"),
-        variant=sure("variant"),
-        order=sure("order_id", 0.8),
-        amount=sure("value") or (sure("quantity") and sure("unit_price")),
-        signup=sure("signup_at"),
-        said=sure("score") or sure("text"),
-        has_outcome=_has_outcome(candidates, columns, sample),
-        one_row_per_user=user is not None and looks.repeats(sample, user.index) < 0.02,
-    )
-    _refuse_counted(signs, columns)
-    found = (
-        _actions(signs)
-        or _test(signs)
-        or _voice(signs)
-        or _payments(signs)
-        or _people(signs)
-        or _list(signs, candidates, sample)
-    )
-    if found is None:
-        _refuse_missing(signs, columns)
-    return found
-
-
-def _actions(signs: _Signs) -> _Kind | None:
-    user, event, time = signs.strong_user, signs.event, signs.time
-    if user is None or event is None or time is None:
-        return None
-    return "events", 0.95, "kind_events", {"user": user.column, "event": event.column, "time": time.column}
-
-
-def _test(signs: _Signs) -> _Kind | None:
-    if signs.variant is None or signs.order is not None or not (signs.user or signs.has_outcome):
-        return None
-    if signs.has_outcome:
-        return "units", 0.9, "kind_units", {"variant": signs.variant.column}
-    return "assignments", 0.85, "kind_assignments", {"variant": signs.variant.column}
-
-
-def _voice(signs: _Signs) -> _Kind | None:
-    """What users said: a score or a text of a person at a time, and no money in it."""
-    if signs.said is None or signs.user is None or signs.time is None or signs.event or signs.amount:
-        return None
-    return "feedback", 0.85, "kind_feedback", {"said": signs.said.column, "user": signs.user.column}
-
-
-def _payments(signs: _Signs) -> _Kind | None:
-    user, time = signs.strong_user, signs.time
-    if signs.event is not None:
-        return None
-    if signs.order is not None and (signs.amount or (time and user)):
-        return "orders", 0.9, "kind_orders", {"order": signs.order.column}
-    if user and time and signs.amount and not (signs.signup and signs.one_row_per_user):
-        return "orders", 0.7, "kind_payments", {"user": user.column, "time": time.column}
-    return None
-
-
-def _people(signs: _Signs) -> _Kind | None:
-    if signs.user is None or (signs.event and signs.time and not signs.signup):
-        return None
-    if signs.event and signs.event.reason == "name" and not signs.signup:
-        return None  # actions without a time, not people
-    if signs.signup or not signs.time or signs.one_row_per_user:
-        sure = 0.8 if signs.signup or not signs.time else 0.5
-        return "users", sure, "kind_users", {"user": signs.user.column}
-    return None
-
-
-def _list(signs: _Signs, candidates: Mapping[str, list[Role]], sample: pd.DataFrame) -> _Kind | None:
-    """A plain list: names say nothing, but the first column tells its rows apart."""
-    told_apart = not sample.empty and looks.repeats(sample, 0) == 0 and len(looks.present(sample.iloc[:, 0]))
-    if signs.time or signs.event or signs.amount or signs.user or signs.order or not told_apart:
-        return None  # order lines without a customer are no list of people, even where an index column counts them
-    name = str(sample.columns[0])
-    candidates["user_id"].append(Role("user_id", name, 0, 0.3, "tells_apart", {"name": name}))
-    return "users", 0.3, "kind_list", {"user": name}
-
-
-def _refuse_counted(signs: _Signs, columns: Sequence[str]) -> None:
-    if signs.strong_user is not None or signs.time is None or signs.event is not None:
-        return
-    counted = counted_columns(columns)
-    if len(counted) >= 2:
-        raise IntakeError("already_counted", time=signs.time.column, columns=counted[:6])
-
-
-def counted_columns(columns: Sequence[str]) -> list[str]:
-    """Columns whose names say that they count: clicks, visits, n_orders."""
-    return [name for name in columns if _counts(folded(name))]
-
-
-def _counts(name: str) -> bool:
-    shorter = name.removeprefix("n").removeprefix("of").removeprefix("website").removesuffix("数").removesuffix("量")
-    return name in COUNTED or shorter in COUNTED or shorter + "s" in COUNTED
-
-
-def _refuse_missing(signs: _Signs, columns: Sequence[str]) -> None:
-    if signs.user is None and signs.time is not None:
-        _refuse("events", "user_id", columns)
-    if signs.user is not None and signs.time is not None:
-        _refuse("events", "event", columns)
-    if signs.user is not None and signs.event is not None:
-        _refuse("events", "occurred_at", columns)
-    raise IntakeError("kind_unclear", columns=[name.strip() for name in columns[:12]], allowed=list(KINDS))
-
-
-def _has_outcome(candidates: Mapping[str, list[Role]], columns: Sequence[str], sample: pd.DataFrame) -> bool:
-    used = {
-        one.index
-        for role in ("user_id", "variant", "occurred_at", "experiment")
-        for one in candidates[role][:1]
-        if one.confidence >= 0.3
-    }
-    return any(index not in used and looks.is_outcome(sample.iloc[:, index]) for index in range(len(columns)))
-
-
 def _assign(kind: str, candidates: Mapping[str, list[Role]], said: Mapping[str, Role | None]) -> list[Role]:
     """Roles of the kind, each column once: what was said first, then the surest."""
     wanted = ROLES[kind]
@@ -353,13 +126,3 @@ def _assign(kind: str, candidates: Mapping[str, list[Role]], said: Mapping[str, 
 
 def _has(roles: Sequence[Role], name: str) -> bool:
     return any(role.role == name for role in roles)
-
-
-def _refuse(kind: str, role: str, columns: Sequence[str]) -> None:
-    code = {
-        "user_id": "no_user_column",
-        "occurred_at": "no_time_column",
-        "event": "no_event_column",
-        "value": "no_cost_column",
-    }.get(role, "no_arm_column")
-    raise IntakeError(code, kind=kind, columns=[name.strip() for name in columns[:12]])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import duckdb
 
+from ops_core.intake.meaning import Guess
 from ops_core.intake.notes import Note, info, warning
 from ops_core.intake.proof import Typed
-from ops_core.intake.roles import Guess
 from ops_core.model.time import TimeRules
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ops_core.intake import load
-from ops_core.intake.roles import KINDS, ROLES
+from ops_core.intake.meaning import KINDS, ROLES
 from ops_core.locale import LANGUAGES, translator
 
 
