@@ -12,6 +12,7 @@ from ops_core.model.segment import Segment
 from ui import address
 from ui.choices import pick
 from ui.current import View
+from ui.layout import clicked_mark
 from ui.people import user_list
 from ui.tables import Column, table
 from ui.text import on_primary, plain
@@ -24,10 +25,8 @@ _LONGEST_NAME = 60
 
 def clicked() -> None:
     """A bar was clicked: remember which people it stands for. Called before the page is drawn anew."""
-    points = st.session_state.get(BARS, {}).get("selection", {}).get("points", [])
-    if not points:
-        return
-    trace, place = points[0].get("curve_number"), points[0].get("point_index", points[0].get("point_number"))
+    mark = clicked_mark(BARS) or {}
+    trace, place = mark.get("curve_number"), mark.get("point_index", mark.get("point_number"))
     if trace in (_REACHED_TRACE, _LOST_TRACE) and place is not None:
         st.session_state[_CLICKED] = ("lost" if trace == _LOST_TRACE else "reached", int(place) + 1)
 

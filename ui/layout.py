@@ -119,6 +119,17 @@ def chart(
         time.sleep(_AHEAD)
 
 
+def clicked_mark(name: str) -> dict | None:
+    """The mark of a chart that was clicked (a plotly point), for its `on_select`.
+
+    To plotly a second click on a mark lets go of it; to a person it is the same click again.
+    """
+    points, kept = st.session_state[name]["selection"]["points"], f"{name}.clicked"
+    if points:
+        st.session_state[kept] = points[-1]
+    return st.session_state.get(kept)
+
+
 def panel_head(
     title: str, subtitle: str = "", frame: pd.DataFrame | None = None, *, name: str, columns: Sequence[Column] = ()
 ) -> None:

@@ -11,7 +11,7 @@ from ops_core.locale import Translator
 from ui import address, links
 from ui.choices import pick
 from ui.current import View
-from ui.layout import chart, panel_head
+from ui.layout import chart, clicked_mark, panel_head
 from ui.people import user_list
 from ui.tables import Column, table
 from ui.text import plain, small
@@ -91,9 +91,9 @@ def _as_funnel(result: PathResult, rank: int, t: Translator) -> None:
 
 def _take_click() -> None:
     """A click on the flow: its code goes to the address, from where the list below takes it."""
-    points = st.session_state[_CHART]["selection"]["points"]
-    if points:
-        address.change(_GROUP, str(points[-1]["customdata"][0]))
+    mark = clicked_mark(_CHART)
+    if mark:
+        address.change(_GROUP, str(mark["customdata"][0]))
 
 
 def _groups(result: PathResult, t: Translator) -> dict[str, str]:
