@@ -12,7 +12,7 @@ def test_a_first_visit_shows_the_demo_and_where_to_drop_an_own_file(tab):
     page = tab.open("/")
     expect(page.get_by_role("button", name="Demo store")).to_be_visible()
     expect(page.get_by_role("button", name=re.compile("Period Last week"))).to_be_visible()
-    page.get_by_role("link", name=re.compile("Drop your own file")).click()
+    page.get_by_role("link", name=re.compile("Load your own file")).click()
     tab.settle()
     expect(page.get_by_text("Drop files here")).to_be_visible()
 
