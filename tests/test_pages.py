@@ -52,6 +52,20 @@ def test_an_empty_workspace_says_what_to_do_next(home: Path, address: str, langu
     assert len(page.markdown) + len(page.header) > 0
 
 
+@pytest.mark.parametrize(
+    ("by", "title"),
+    [
+        ("user.channel", "3 of 4 channels have paid back by day 90"),
+        ("none", "What new users cost and bring"),
+        # Spend is there, yet platforms have no cost: not a missing file.
+        ("user.platform", "What a new user costs is known by channel and in total only"),
+    ],
+)
+def test_costs_are_told_for_channels_and_in_total(home: Path, by: str, title: str):
+    page = run("value", "en", value_by=by)
+    assert title in [one.value for one in page.subheader]
+
+
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_a_page_stands_dark_segments_and_any_period(home: Path, address: str):
     for query in (

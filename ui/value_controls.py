@@ -88,6 +88,9 @@ def ages(result: ValueResult, view: View) -> None:
 def costs(result: ValueResult, view: View) -> None:
     """What new users cost, with what is missing; without spend the file that would fill it."""
     t = view.t
+    if not result.has_spend and "spend" in set(remembered(_kinds_in_use, view.workspace)):
+        panel_head(t("value.spend_other"), t("value.spend_other_text"), name="value_costs")
+        return
     if not result.has_spend:
         panel_head(t("value.no_spend"), t("value.no_spend_text"), name="value_costs")
         with controls():
@@ -95,8 +98,9 @@ def costs(result: ValueResult, view: View) -> None:
             link("import", t("shell.load_file"), ":material/upload_file:")
         return
     columns = _cost_columns(t, result.curve_age_days)
+    subtitle = "value.channels_subtitle" if result.query.breakdown else "value.total_subtitle"
     panel_head(
-        words.channels_title(result, t), t("value.channels_subtitle", margin=t.share(result.query.margin, 0)),
+        words.channels_title(result, t), t(subtitle, margin=t.share(result.query.margin, 0)),
         _named(result.channels, t), name="value_costs", columns=columns,
     )  # fmt: skip
     table(_named(result.channels, t), columns, name="value_costs_table")
@@ -216,6 +220,10 @@ def _channel(properties: dict[str, str]) -> str:
 
 def _named(frame: pd.DataFrame, t: Translator) -> pd.DataFrame:
     return frame.assign(group=[group_name(name, t) for name in frame["group"]])
+
+
+def _kinds_in_use(workspace: Workspace) -> list[str]:
+    return workspace.batches()["kind"].tolist()
 
 
 def _ltv_columns(t: Translator) -> list[Column]:

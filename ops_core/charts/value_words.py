@@ -51,7 +51,9 @@ def paragraph(result: ValueResult, t: Translator) -> str:
 
 
 def channels_title(result: ValueResult, t: Translator) -> str:
-    """How many channels have paid back."""
+    """How many channels have paid back; the total is no channel."""
+    if result.query.breakdown is None:
+        return t("value.total_title")
     rows = result.channels[result.channels["cac"].notna()]
     back = rows["payback_days"].notna()
     return t("value.channels_title", n=int(back.sum()), of=t.number(len(rows)), age=result.curve_age_days)
