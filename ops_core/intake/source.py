@@ -26,8 +26,8 @@ from ops_core.intake.notes import Note, Reject
 from ops_core.intake.tokenize import Record, Syntax
 from ops_core.store.schema import quote
 
-# Typed, a row takes some 70 bytes of memory.
-_MANY_ROWS, _MANY_BYTES = 3_000_000, 150_000_000
+# Typed, a row takes some 70 bytes of memory: fewer rows than these fit, and are read faster from there.
+_MANY_ROWS, _MANY_BYTES = 15_000_000, 1_000_000_000
 _ROOM = 2  # as much is free for them, measured in the file's size (clean rows take half of it)
 
 
