@@ -96,8 +96,10 @@ def panel(
         on_select: called when a mark of the chart was clicked; the selection stands under `name` in the session state.
     """
     with st.container(gap=12):
-        panel_head(title, subtitle, frame, name=name, columns=columns)
+        head = _head_row()
         chart(figure, f"{title}. {_spoken(subtitle)}", name=name, on_select=on_select)
+        with head:  # sent after the chart, which is what a click is waiting for
+            _head(title, subtitle, frame, name, columns)
 
 
 def chart(
@@ -134,13 +136,21 @@ def panel_head(
     title: str, subtitle: str = "", frame: pd.DataFrame | None = None, *, name: str, columns: Sequence[Column] = ()
 ) -> None:
     """The head of a panel: title, subtitle and the actions menu."""
-    with st.container(horizontal=True, wrap=False, vertical_alignment="top", gap="small"):
-        with st.container(gap=3):
-            st.subheader(title, anchor=False)
-            if subtitle:
-                st.markdown(small(subtitle))
-        if frame is not None:
-            _actions(title, frame, name, columns)
+    with _head_row():
+        _head(title, subtitle, frame, name, columns)
+
+
+def _head_row() -> DeltaGenerator:
+    return st.container(horizontal=True, wrap=False, vertical_alignment="top", gap="small")
+
+
+def _head(title: str, subtitle: str, frame: pd.DataFrame | None, name: str, columns: Sequence[Column]) -> None:
+    with st.container(gap=3):
+        st.subheader(title, anchor=False)
+        if subtitle:
+            st.markdown(small(subtitle))
+    if frame is not None:
+        _actions(title, frame, name, columns)
 
 
 def _actions(title: str, frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> None:
