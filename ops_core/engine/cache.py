@@ -49,6 +49,11 @@ class ArrayCache:
                 self._shrink()
         return value
 
+    def known(self, version: int, key: Hashable) -> Value | None:
+        """The value of a key if it is there."""
+        with self._lock:
+            return self._kept.get(key) if version == self._version else None
+
     def clear(self) -> None:
         """Let go of everything."""
         with self._lock:

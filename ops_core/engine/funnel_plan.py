@@ -237,7 +237,7 @@ class Plan:
     def _chains(self) -> list[steps.Chain]:
         """How the steps of a plain funnel lead to one another."""
         sources = [source for (source,) in self.sources]
-        return [steps.chain_of(self.store, self.layout, sources[:n]) for n in range(2, self.n_steps + 1)]
+        return steps.chains_of(self.store, self.layout, sources)
 
     @cached_property
     def _heads(self) -> Rows:

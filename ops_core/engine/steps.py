@@ -79,31 +79,41 @@ class Chain:
         return self.keys[self.offsets[number] : self.offsets[number + 1]]
 
 
-def chain_of(store: Store, layout: Layout, sources: Sequence[Source]) -> Chain:
-    """The chain through one event per step: kept, so that a new window or period needs no search.
+def chains_of(store: Store, layout: Layout, sources: Sequence[Source]) -> list[Chain]:
+    """The chains through the first two, three … of one event per step: kept, so that a new window needs no search.
 
     The latest event of each step at or before one of the next step leads back to the latest start, and whatever
     window it is asked about, that start is inside if any is.
     """
+    rows = [rows_of(store, layout, *source) for source in sources]
+    cache, names = cache_of(store), [_name(*source) for source in sources]
+    keys = [("chain", layout, *names[:n]) for n in range(2, len(sources) + 1)]
+    kept = [cache.known(store.data_version, key) for key in keys]
+    chains = [
+        chain or Chain(np.empty(len(of.keys), np.int64), of.offsets) for chain, of in zip(kept, rows[1:], strict=True)
+    ]
 
-    def build() -> Chain:
-        rows, before = rows_of(store, layout, *sources[-1]), rows_of(store, layout, *sources[-2])
-        starts = before if len(sources) == 2 else chain_of(store, layout, sources[:-1])
-        found = np.empty(len(rows.keys), np.int64)
+    def fill(number: int) -> None:
+        starts = rows[0].block(number)
+        for place, chain in enumerate(chains):
+            if kept[place] is None:
+                _lead_back(rows[place].block(number), rows[place + 1].block(number), starts, chain.block(number))
+            starts = chain.block(number)
 
-        def fill(number: int) -> None:
-            target = found[rows.offsets[number] : rows.offsets[number + 1]]
-            counts = counts_before(before.block(number), rows.block(number))
-            n_early = int(np.searchsorted(counts, 1))  # rows before the first one that could lead to them
-            target[:n_early] = NO_START
-            counts -= 1
-            np.take(starts.block(number), counts[n_early:], out=target[n_early:], mode="clip")
-
+    if None in kept:
         on_threads(layout, fill, range(layout.n_blocks))
-        return Chain(found, rows.offsets)
+    return [
+        cache.get(store.data_version, key, lambda chain=chain: chain) for key, chain in zip(keys, chains, strict=True)
+    ]
 
-    key = ("chain", layout, *(_name(*source) for source in sources))
-    return cache_of(store).get(store.data_version, key, build)
+
+def _lead_back(before: Array, rows: Array, starts: Array, found: Array) -> None:
+    """Write into `found`, per row, the start of the latest row of the step before that is not later."""
+    counts = counts_before(before, rows)
+    n_early = int(np.searchsorted(counts, 1))  # rows before the first one that could lead to them
+    found[:n_early] = NO_START
+    counts -= 1
+    np.take(starts, counts[n_early:], out=found[n_early:], mode="clip")
 
 
 def counts_before(before: Array, rows: Array) -> Array:
