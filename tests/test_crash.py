@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks import crash, crash_work
 from ops_core import Workspace
 
-ROUNDS = int(os.environ.get("OPSDECK_CRASHES", "50"))
+ROUNDS = int(os.environ.get("OPSDECK_CRASHES", "25"))
 
 
 def test_kill_nine_loses_nothing_and_leaves_nothing_half_done():
