@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ops_core.engine.cohorts import OTHER
+from ops_core.model.group_names import names_apart
 from ops_core.model.time import HOUR_US, TimeRules, dates_of
 
 ALL, NO_VALUE, OTHER_VALUES = "all", "(none)", "other"
@@ -26,15 +27,9 @@ def group_labels(breakdown: str | None, groups: Sequence[str | None]) -> list[st
     """
     if breakdown is None:
         return [ALL for _ in groups]
-    values = {name for name in groups if name is not None and name != OTHER}
-    ours = {None: _apart(NO_VALUE, values), OTHER: _apart(OTHER_VALUES, values)}
+    values = (name for name in groups if name is not None and name != OTHER)
+    ours = dict(zip((None, OTHER), names_apart(values, NO_VALUE, OTHER_VALUES), strict=True))
     return [ours.get(name, name) for name in groups]
-
-
-def _apart(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name = f"{name}*"
-    return name
 
 
 def window_ends(windows: Sequence[tuple[int, int | None]]) -> list[float]:

@@ -14,6 +14,7 @@ from ops_core.engine.activity import local_hours
 from ops_core.engine.funnel import NEVER_US, Journeys
 from ops_core.engine.funnel_spec import NATURAL_DAY, FunnelSpec
 from ops_core.errors import QueryError
+from ops_core.model.group_names import names_apart
 from ops_core.model.intervals import wilson
 from ops_core.model.time import HOUR_US, TimeRules, dates_of
 from ops_core.store import Store
@@ -53,7 +54,8 @@ def groups_of(store: Store, query: FunnelQuery, spec: FunnelSpec, journeys: Jour
     codes = np.full(len(values) + 1, len(shown), np.int32)  # the last place, reached by -1, is that of no value
     codes[shown] = np.arange(len(shown))
     codes[-1] = len(shown) + 1
-    categories = _distinct([*(values[place] for place in shown), OTHER, NONE])
+    names = [values[place] for place in shown]
+    categories = [*names, *names_apart(names, OTHER, NONE)]
     return pd.Categorical.from_codes(codes[places], categories=categories).remove_unused_categories()
 
 
@@ -210,13 +212,3 @@ def _times(journeys: Journeys, step: int, before: int | None) -> tuple[float, ..
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.full(len(part), np.nan), where=np.nan_to_num(whole) > 0)
-
-
-def _distinct(categories: list[str]) -> list[str]:
-    """Names for groups: a value that is itself called "other" or "(none)" keeps its name, ours gives way."""
-    found: list[str] = []
-    for name in categories:
-        while name in found:
-            name = f"{name}*"  # noqa: PLW2901
-        found.append(name)
-    return found

@@ -16,6 +16,7 @@ from ops_core.engine.arrays import fetch_columns, is_sorted
 from ops_core.engine.selection import event_column, on_events, user_keys
 from ops_core.errors import QueryError
 from ops_core.model.filters import Filter
+from ops_core.model.group_names import names_apart
 from ops_core.model.segment import Segment
 from ops_core.model.time import DAY_US
 from ops_core.store import Store
@@ -134,7 +135,7 @@ def answer(store: Store, spec: CountSpec) -> Counts:
 
 def rest_names(values: tuple[str, ...]) -> tuple[str, str]:
     """`OTHER` and `MISSING`, with an asterisk where a value itself is called so (web statistics write "(none)")."""
-    other, missing = (name + "*" if name in values else name for name in (OTHER, MISSING))
+    other, missing = names_apart(values, OTHER, MISSING)
     return other, missing
 
 
