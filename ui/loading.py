@@ -146,12 +146,11 @@ def _account(name: str, report: IntakeReport) -> None:
     """One file: sentence, where to go next, and the details."""
     t = screen().t
     said = "import.account" if report.batch_id is not None else "import.account_known"
-    as_of = ""
+    told = [t(said, file=plain(report.file_name), workspace=plain(name))]
     if report.as_of_us is not None:
         moment = screen().workspace.rules.moment(report.as_of_us)
-        as_of = ("" if t.language == "zh" else " ") + t("import.complete_until", moment=t.datetime(moment))
-    sentence = t(said, file=plain(report.file_name), workspace=plain(name)) + as_of
-    layout.answer(plain(intake_chart.headline(report, t)), sentence)
+        told.append(t("import.complete_until", moment=t.datetime(moment)))
+    layout.answer(plain(intake_chart.headline(report, t)), t.sentences(told))
     _ways_on(name, [report])
     _details(report)
     if report.batch_id is not None and Path(screen().workspace.path).stem == name:

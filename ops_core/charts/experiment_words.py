@@ -58,7 +58,7 @@ def paragraph(result: ExperimentResult, t: Translator, escaped: Callable[[str], 
         )
     if not math.isnan(row["p_best"]):
         sentences.append(t("experiments.bet", arm=escaped(row["arm"]), share=t.share(row["p_best"])))
-    return ("" if t.language == "zh" else " ").join(sentences)
+    return t.sentences(sentences)
 
 
 def split_note(result: ExperimentResult, t: Translator) -> str:

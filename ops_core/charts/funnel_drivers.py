@@ -93,7 +93,7 @@ def definition(result: DriverResult, t: Translator) -> str:
     ]
     if result.n_unseen:
         told.append(t("drivers.unseen", n=result.n_unseen))
-    return ("" if t.language == "zh" else " ").join(told)
+    return t.sentences(told)
 
 
 def readable(result: DriverResult, t: Translator) -> pd.DataFrame:

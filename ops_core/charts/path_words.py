@@ -107,7 +107,7 @@ def paragraph(result: PathResult, t: Translator, period_name: str) -> str:
             t("paths.paragraph_top", path=path_text(top["steps"], top["is_over"], result, t),
               users=t.number(int(top["users"])), share=t.share(top["share"]))
         )  # fmt: skip
-    return ("" if t.language == "zh" else " ").join([*told, *_remarks(result, t)])
+    return t.sentences([*told, *_remarks(result, t)])
 
 
 def flow_title(query: PathQuery, t: Translator) -> str:

@@ -78,7 +78,7 @@ def paragraph(
             parts.append(t("trends.paragraph_usual"))
     if bool(result.points["partial"].iloc[-1]):
         parts.append(t("trends.paragraph_partial", bucket=bucket_text(query, result.points["bucket"].iloc[-1], t)))
-    return ("" if t.language == "zh" else " ").join(parts)
+    return t.sentences(parts)
 
 
 def _coincidences(

@@ -47,7 +47,7 @@ def paragraph(result: ValueResult, t: Translator) -> str:
     ]  # fmt: skip
     if result.n_left_out:
         parts.append(t("value.paragraph_left_out", n=result.n_left_out))
-    return ("" if t.language == "zh" else " ").join(parts)
+    return t.sentences(parts)
 
 
 def channels_title(result: ValueResult, t: Translator) -> str:

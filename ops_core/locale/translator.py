@@ -194,6 +194,10 @@ class Translator:
         """Several names in one line."""
         return self("format.list_separator").join(str(item) for item in items) if len(items) else UNDEFINED
 
+    def sentences(self, parts: Sequence[str]) -> str:
+        """Whole sentences one after the other: Chinese ones need no space."""
+        return ("" if self.language == "zh" else " ").join(parts)
+
     @property
     def _locale(self) -> Locale:
         return _LOCALES[self.language]
