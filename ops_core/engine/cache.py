@@ -35,24 +35,28 @@ class ArrayCache:
 
     def get(self, version: int, key: Hashable, build: Callable[[], Value]) -> Value:
         """The value of a key, built if it is not there; a new data version empties the cache first."""
+        value = self.known(version, key)
+        if value is None:
+            value = build()
+            self.keep(version, key, value)
+        return value
+
+    def known(self, version: int, key: Hashable) -> Value | None:
+        """The value of a key if it is there; a new data version empties the cache first."""
         with self._lock:
             if version != self._version:
                 self._kept.clear()
                 self._version = version
             if key in self._kept:
                 self._kept.move_to_end(key)
-                return self._kept[key]
-        value = build()
+            return self._kept.get(key)
+
+    def keep(self, version: int, key: Hashable, value: Value) -> None:
+        """Keep a value that was built for a data version, unless there is another by now."""
         with self._lock:
             if version == self._version and value.nbytes <= self.budget:
                 self._kept[key] = value
                 self._shrink()
-        return value
-
-    def known(self, version: int, key: Hashable) -> Value | None:
-        """The value of a key if it is there."""
-        with self._lock:
-            return self._kept.get(key) if version == self._version else None
 
     def clear(self) -> None:
         """Let go of everything."""

@@ -86,9 +86,9 @@ def chains_of(store: Store, layout: Layout, sources: Sequence[Source]) -> list[C
     window it is asked about, that start is inside if any is.
     """
     rows = [rows_of(store, layout, *source) for source in sources]
-    cache, names = cache_of(store), [_name(*source) for source in sources]
+    cache, version, names = cache_of(store), store.data_version, [_name(*source) for source in sources]
     keys = [("chain", layout, *names[:n]) for n in range(2, len(sources) + 1)]
-    kept = [cache.known(store.data_version, key) for key in keys]
+    kept = [cache.known(version, key) for key in keys]
     chains = [
         chain or Chain(np.empty(len(of.keys), np.int64), of.offsets) for chain, of in zip(kept, rows[1:], strict=True)
     ]
@@ -102,9 +102,9 @@ def chains_of(store: Store, layout: Layout, sources: Sequence[Source]) -> list[C
 
     if None in kept:
         on_threads(layout, fill, range(layout.n_blocks))
-    return [
-        cache.get(store.data_version, key, lambda chain=chain: chain) for key, chain in zip(keys, chains, strict=True)
-    ]
+        for key, chain in zip(keys, chains, strict=True):
+            cache.keep(version, key, chain)
+    return chains
 
 
 def _lead_back(before: Array, rows: Array, starts: Array, found: Array) -> None:
