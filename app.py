@@ -24,7 +24,7 @@ from pages import (
     trends,
     value,
 )
-from ui import address, current, empty, failures, links, shell
+from ui import address, current, empty, failures, links, sending, shell
 
 
 @dataclass(frozen=True)
@@ -75,18 +75,19 @@ def main(start: str = "") -> None:
     arrived = address.enter(shown)
     if arrived:
         links.menu(menu, t)
-    screen = None
-    with failures.boundary(t):
-        screen = shell.bar(t)
-    if screen is not None:
-        current.show(screen)
+    with sending.in_order(arrived=arrived):
+        screen = None
         with failures.boundary(t):
-            if rooms[shown].needs_events and not isinstance(screen, current.View):
-                empty.unavailable("events", "orders")
-            else:
-                page.run()
-    if not arrived:  # its links carry the view; where the menu stands already, the charts go first
-        links.menu(menu, t)
+            screen = shell.bar(t)
+        if screen is not None:
+            current.show(screen)
+            with failures.boundary(t):
+                if rooms[shown].needs_events and not isinstance(screen, current.View):
+                    empty.unavailable("events", "orders")
+                else:
+                    page.run()
+        if not arrived:  # its links carry the view; where the menu stands already, the charts go first
+            links.menu(menu, t)
 
 
 if __name__ == "__main__":

@@ -157,6 +157,7 @@ def _open(page: Page, address: str) -> None:
 def _timed(page: Page, target: Locator) -> list[Times]:
     """Milliseconds from a click to the last change it made in the main chart, and in any chart; none without one."""
     page.bring_to_front()
+    page.wait_for_timeout(400)  # a tab that comes to the front is painted anew; nobody clicks in that moment
     target.locator("xpath=ancestor-or-self::label").click()
     with contextlib.suppress(Error):
         page.wait_for_function("window.main > 0", timeout=_LONGEST_MS)

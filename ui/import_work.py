@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import streamlit as st
 
+from ui import sending
 from ui.current import screen
 
 R = TypeVar("R")
@@ -91,6 +92,8 @@ def _watched(
             # Work that cannot tell how far it is moves by the clock, ever slower.
             share = progress.share or seconds / (seconds + _SLOW_SECONDS)
             bar.progress(min(share, 1.0), text=_timed(told(progress), seconds))
+        # What was drawn goes to the browser, and a click that came meanwhile ends this run.
+        sending.at_once()
 
 
 def _timed(text: str, seconds: float) -> str:

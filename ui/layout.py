@@ -11,7 +11,6 @@ ui.definition(t("funnel.definition"))
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 import pandas as pd
@@ -21,13 +20,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ops_core.charts.theme import CLICK_CONFIG, CONFIG
 from ops_core.locale import Translator
-from ui import downloads
+from ui import downloads, sending
 from ui.current import first_chart, screen
 from ui.tables import Column, table
 from ui.text import plain, small
 
 _TEXT_WIDTH = 860
-_AHEAD = 0.1  # seconds; longer delays the last chart, shorter the first
+_CLICKED = {"clickmode": "event+select", "dragmode": "pan"}  # as the page sets them itself, drawing the chart again
 _PANEL_GAP = (30, 32)  # pixels down, across
 
 
@@ -96,10 +95,9 @@ def panel(
         on_select: called when a mark of the chart was clicked; the selection stands under `name` in the session state.
     """
     with st.container(gap=12):
-        head = _head_row()
-        chart(figure, f"{title}. {_spoken(subtitle)}", name=name, on_select=on_select)
-        with head:  # sent after the chart, which is what a click is waiting for
-            _head(title, subtitle, frame, name, columns)
+        place = head_place()
+        chart(figure, f"{title}. {subtitle}", name=name, on_select=on_select)
+        panel_head(title, subtitle, frame, name=name, columns=columns, place=place)
 
 
 def chart(
@@ -111,14 +109,16 @@ def chart(
 ) -> None:
     """A chart without a head; `spoken` is read aloud in its place.
 
-    The first chart of a page gets a moment ahead of what follows: the browser draws what has arrived in one go, so that
-    without it the first chart stands only when the last one does.
+    The first chart of a page goes to the browser before everything else (`ui.sending`).
     """
-    select = {"on_select": on_select, "selection_mode": "points"} if on_select else {}
+    select = {}
+    if on_select:
+        select = {"on_select": on_select, "selection_mode": "points"}
+        figure.update_layout(**_CLICKED)
     config = downloads.with_picture(CLICK_CONFIG if on_select else CONFIG, name, screen().t)
-    st.plotly_chart(figure, theme=None, config=config, key=name, alt=spoken, **select)
+    st.plotly_chart(figure, theme=None, config=config, key=name, alt=_unmarked(spoken), **select)
     if first_chart():
-        time.sleep(_AHEAD)
+        sending.main_chart()
 
 
 def clicked_mark(name: str) -> dict | None:
@@ -132,25 +132,28 @@ def clicked_mark(name: str) -> dict | None:
     return st.session_state.get(kept)
 
 
-def panel_head(
-    title: str, subtitle: str = "", frame: pd.DataFrame | None = None, *, name: str, columns: Sequence[Column] = ()
-) -> None:
-    """The head of a panel: title, subtitle and the actions menu."""
-    with _head_row():
-        _head(title, subtitle, frame, name, columns)
-
-
-def _head_row() -> DeltaGenerator:
+def head_place() -> DeltaGenerator:
+    """A place for a panel's head that is worked out after the chart below it, which is what a click waits for."""
     return st.container(horizontal=True, wrap=False, vertical_alignment="top", gap="small")
 
 
-def _head(title: str, subtitle: str, frame: pd.DataFrame | None, name: str, columns: Sequence[Column]) -> None:
-    with st.container(gap=3):
-        st.subheader(title, anchor=False)
-        if subtitle:
-            st.markdown(small(subtitle))
-    if frame is not None:
-        _actions(title, frame, name, columns)
+def panel_head(
+    title: str,
+    subtitle: str = "",
+    frame: pd.DataFrame | None = None,
+    *,
+    name: str,
+    columns: Sequence[Column] = (),
+    place: DeltaGenerator | None = None,
+) -> None:
+    """The head of a panel: title, subtitle and the actions menu; here, or in a place that was kept for it."""
+    with place or head_place():
+        with st.container(gap=3):
+            st.subheader(title, anchor=False)
+            if subtitle:
+                st.markdown(small(subtitle))
+        if frame is not None:
+            _actions(title, frame, name, columns)
 
 
 def _actions(title: str, frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> None:
@@ -180,7 +183,7 @@ def definition(text: str) -> None:
     st.markdown(small(text))
 
 
-def _spoken(subtitle: str) -> str:
+def _unmarked(text: str) -> str:
     # A legend mark is a colour; read aloud it is noise.
-    words = subtitle.split(":color[■]{foreground=")
+    words = text.split(":color[■]{foreground=")
     return words[0] + "".join(rest.partition("}")[2] for rest in words[1:])

@@ -18,7 +18,7 @@ from ops_core.workspace import Workspace
 from ui import retention_more as ask
 from ui.choices import pick, pick_number
 from ui.current import View
-from ui.layout import chart, more, note, panel_head
+from ui.layout import chart, head_place, more, note, panel_head
 from ui.layout import definition as definition_line
 from ui.people import user_list
 from ui.session import drawn, remembered
@@ -138,17 +138,18 @@ def heat_map(result: RetentionResult, asked_for: Asked, view: View) -> None:
     subtitle = t(
         f"retention.heat_subtitle_{asked_for.show}", who=words.who(result, t), span=span, event=plain(asked_for.event)
     )
-    frame = charts.table(result, t, asked_for.show)
     with st.container(gap=12):
-        panel_head(
-            t("retention.heat_title"), subtitle, frame, name="retention_cohorts", columns=_columns(frame),
-        )  # fmt: skip
+        place = head_place()
         with st.grid(1, wrap=False, min_column_width=max(_LEAST_WIDTH, charts.least_width(result))):
             chart(
                 drawn("retention", lambda: charts.draw(result, t, view.palette, show), view, result, show),
                 f"{t('retention.heat_title')}. {subtitle}",
                 name="retention_heat_map",
             )  # fmt: skip
+        frame = charts.table(result, t, asked_for.show)
+        panel_head(
+            t("retention.heat_title"), subtitle, frame, name="retention_cohorts", columns=_columns(frame), place=place
+        )
         for remark in words.row_notes(result, t):
             definition_line(remark)
 

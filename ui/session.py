@@ -20,6 +20,7 @@ from ops_core.intake.inbox import Inbox
 from ops_core.locale import Translator
 from ops_core.places import DEMOS
 from ops_core.workspace import Workspace
+from ui import sending
 from ui.current import Screen
 
 Q, R = TypeVar("Q"), TypeVar("R")
@@ -117,7 +118,8 @@ def _key(function: Callable[..., object], workspace: Workspace, query: str) -> t
 @st.cache_resource(show_spinner=False, max_entries=512)
 def _answer(key: tuple[object, ...], _compute: Callable[[], R]) -> R:
     del key  # it is what the cache goes by
-    return _compute()
+    with sending.meanwhile():
+        return _compute()
 
 
 @st.cache_resource(show_spinner=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import streamlit as st
 
 from ops_core.analyses.trend_query import FORMULAS, MEASURES, Series, Target, TrendsQuery
 from ops_core.analyses.trends import TrendsResult
@@ -15,7 +16,7 @@ from ops_core.workspace import Workspace
 from ui.annotation_table import known
 from ui.choices import pick, pick_number
 from ui.current import View
-from ui.layout import more, panel
+from ui.layout import chart, head_place, more, panel, panel_head
 from ui.session import drawn, remembered
 from ui.tables import Column, table
 from ui.text import mark, plain, spaced
@@ -87,13 +88,14 @@ def main_panel(result: TrendsResult, view: View) -> None:
         note += t("trends.note_axis")
     subtitle = spaced(t.language, *legend, t(f"trends.subtitle_{result.query.grain}") + note)
     annotations = known(view)
-    frame = charts.table(result, t, annotations)
     figure = drawn("trends", lambda: charts.draw(result, t, palette, annotations), view, result, annotations)
     by = t("trends.by", by=plain(result.query.breakdown.removeprefix("user."))) if result.query.breakdown else ""
-    panel(
-        plain(name) + by, subtitle, figure, frame,
-        name="trends_lines", columns=_columns(frame, result, t),
-    )  # fmt: skip
+    with st.container(gap=12):
+        place = head_place()
+        chart(figure, f"{plain(name)}{by}. {subtitle}", name="trends_lines")
+        frame = charts.table(result, t, annotations)
+        columns = _columns(frame, result, t)
+        panel_head(plain(name) + by, subtitle, frame, name="trends_lines", columns=columns, place=place)
 
 
 def groups_panel(result: TrendsResult, view: View) -> None:

@@ -43,18 +43,23 @@ def normal_range(
     season = SEASONS[grain]
     usable = np.asarray(is_complete, dtype=bool) & ~np.isnan(values)
     centre, scale = np.full(len(values), np.nan), np.full(len(values), np.nan)
+    pasts: dict[int, list[tuple[int, np.ndarray]]] = {}
     for place in range(len(values)):
         past = np.arange(place - season, -1, -season)
         past = past[usable[past]][:MOST]
-        if len(past) < FEWEST:
-            continue
-        middle, spread = _ahead(past, values[past], place)
-        floor = np.sqrt(max(middle, 1.0)) if is_count else 0.0
-        if denominator is not None and 0 < middle < 1 and denominator[place] > 0:
-            floor = np.sqrt(middle * (1 - middle) / denominator[place])
-        width = max(spread, _FLOOR_SHARE * abs(middle), floor)
-        if width > 0:  # amounts that were always 0 say nothing about what is normal
-            centre[place], scale[place] = middle, width
+        if len(past) >= FEWEST:
+            pasts.setdefault(len(past), []).append((place, past))
+    for of_one_length in pasts.values():
+        places, past = (np.array(part) for part in zip(*of_one_length, strict=True))
+        middle, spread = _ahead(past, values[past], places)
+        floor = np.sqrt(np.maximum(middle, 1.0)) if is_count else np.zeros(len(places))
+        if denominator is not None:
+            is_drawn = (middle > 0) & (middle < 1) & (denominator[places] > 0)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                floor = np.where(is_drawn, np.sqrt(middle * (1 - middle) / denominator[places]), floor)
+        width = np.maximum.reduce([spread, _FLOOR_SHARE * np.abs(middle), floor])
+        told = width > 0  # amounts that were always 0 say nothing about what is normal
+        centre[places[told]], scale[places[told]] = middle[told], width[told]
     low, high = centre - LIMIT * scale, centre + LIMIT * scale
     if is_count or denominator is not None:
         low = np.maximum(low, 0.0)
@@ -65,12 +70,13 @@ def normal_range(
     return Normal(centre, low, high, unusual)
 
 
-def _ahead(when: np.ndarray, past: np.ndarray, place: int) -> tuple[float, float]:
-    """Centre and spread that the past gives for a later place."""
-    later, earlier = np.triu_indices(len(past), 1)
-    slope = float(np.median((past[later] - past[earlier]) / (when[later] - when[earlier])))
-    carried = past + slope * (place - when)
-    middle = float(np.median(carried))
+def _ahead(when: np.ndarray, past: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centre and spread that the past gives for later places; `when` and `past` are [place, point of its past]."""
+    later, earlier = np.triu_indices(past.shape[1], 1)
+    rise, run = past[:, later] - past[:, earlier], when[:, later] - when[:, earlier]
+    slope = np.median(rise / run, axis=1, keepdims=True)
+    carried = past + slope * (places[:, None] - when)
+    middle = np.median(carried, axis=1, keepdims=True)
     # One step beyond n points of a line the error of the line itself adds about 4 / n of the variance.
-    spread = _MAD_TO_SD * float(np.median(np.abs(carried - middle))) * np.sqrt(1 + 4 / len(past))
-    return middle, spread
+    spread = _MAD_TO_SD * np.median(np.abs(carried - middle), axis=1) * np.sqrt(1 + 4 / past.shape[1])
+    return middle[:, 0], spread

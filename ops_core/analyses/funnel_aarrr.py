@@ -21,6 +21,7 @@ import pandas as pd
 
 from ops_core.analyses import funnel_tables
 from ops_core.engine import activity, funnel_lookup
+from ops_core.engine.first_seen import first_seen_days
 from ops_core.engine.paths import first_times
 from ops_core.errors import QueryError
 from ops_core.model.filters import Filter
@@ -120,7 +121,7 @@ def analyze(workspace: Workspace, query: AarrrQuery) -> AarrrResult:
     if workspace.as_of_us is None:
         raise QueryError("no_data_yet")
     store, rules = workspace.store, workspace.rules
-    keys, first_days, censored = activity.first_seen_days(store, query.segment)
+    keys, first_days, censored = first_seen_days(store, query.segment)
     start_day, end_day = query.period.days(rules)
     inside = (first_days >= start_day) & (first_days < end_day)
     keys, first_days, censored = keys[inside], first_days[inside], censored[inside]

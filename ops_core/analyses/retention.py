@@ -27,8 +27,9 @@ from ops_core.analyses.cohort_axes import (
 )
 from ops_core.analyses.lifecycle import bucket_range, names
 from ops_core.engine import retention as engine
-from ops_core.engine.activity import ActivitySpec, first_seen_days
+from ops_core.engine.activity import ActivitySpec
 from ops_core.engine.cohorts import MODES, EntrySpec
+from ops_core.engine.first_seen import first_seen_days
 from ops_core.engine.selection import user_ids
 from ops_core.errors import QueryError
 from ops_core.model.filters import Filter, filters_of

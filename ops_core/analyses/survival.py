@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike
 
 from ops_core.engine import activity, purchases
 from ops_core.engine.activity import ActivitySpec
+from ops_core.engine.first_seen import first_seen_days
 from ops_core.engine.trends import EVERYTHING, MISSING, OTHER, rest_names
 from ops_core.errors import QueryError
 from ops_core.model.intervals import normal_quantile
@@ -183,7 +184,7 @@ def _new_users(workspace: Workspace, query: SurvivalQuery) -> tuple[np.ndarray, 
     """Keys and first days of the users first seen in the period, and how many were left out as left-censored."""
     rules = workspace.rules
     first_day, end_day = query.period.days(rules)
-    users, days, censored = activity.first_seen_days(workspace.store, query.segment)
+    users, days, censored = first_seen_days(workspace.store, query.segment)
     data_from = workspace.data_period().days(rules)[0]
     inside = (days >= max(first_day, data_from)) & (days < end_day)
     keep = inside & ~censored

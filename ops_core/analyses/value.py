@@ -21,6 +21,7 @@ from ops_core.analyses.value_query import ValueQuery
 from ops_core.engine import activity, purchases
 from ops_core.engine import spend as spend_engine
 from ops_core.engine.activity import ActivitySpec
+from ops_core.engine.first_seen import first_seen_days
 from ops_core.engine.purchases import UserDays
 from ops_core.engine.trends import EVERYTHING, MISSING, OTHER, rest_names
 from ops_core.errors import QueryError
@@ -117,7 +118,7 @@ def _new_users(
     workspace: Workspace, query: ValueQuery, first_day: int, end_day: int, complete_day: int
 ) -> tuple[NewUsers, int]:
     store, rules = workspace.store, workspace.rules
-    users, days, censored = activity.first_seen_days(store, query.segment)
+    users, days, censored = first_seen_days(store, query.segment)
     inside = (days >= first_day) & (days < end_day)
     data_from = workspace.data_period().days(rules)[0]
     unknown = inside & (censored | (days < data_from))

@@ -15,6 +15,15 @@ class Sheet(go.Figure):
     30 ms. Tests check the settings of each chart instead. Whoever asks for `data` gets plotly's own objects.
     """
 
+    @classmethod
+    def empty(cls) -> Sheet:
+        """A figure without traces and without a template."""
+        # One is named because importing streamlit swaps plotly's default for one of placeholder colours, and none is
+        # kept because to the browser's plotly a template is a change each time that the page shows the figure again.
+        sheet = cls(layout={"template": "none"})
+        del sheet._layout["template"]
+        return sheet
+
     def add_annotation(self, **settings: object) -> Sheet:
         """Add a note; settings as in `go.layout.Annotation`."""
         return self._put("annotations", settings)

@@ -48,9 +48,7 @@ def figure(
         hover: `closest`, or `x` for lines.
     """
     margin = {"l": left, "r": right, "t": top, "b": bottom, "pad": 4}
-    # A template is named because importing streamlit swaps plotly's default for one of placeholder colours.
-    sheet = Sheet(layout={"template": "none"})
-    return sheet.with_layout(_layout(palette) | {"height": height, "margin": margin, "hovermode": hover})
+    return Sheet.empty().with_layout(_layout(palette) | {"height": height, "margin": margin, "hovermode": hover})
 
 
 def _layout(palette: Palette) -> dict[str, object]:
@@ -61,6 +59,8 @@ def _layout(palette: Palette) -> dict[str, object]:
     }  # fmt: skip
     return {
         "autosize": True,
+        # The page draws each chart it mounts twice. With a revision named, plotly sees that the data are the same.
+        "datarevision": 0,
         "paper_bgcolor": palette.bg,  # a picture of the chart is to be read on any ground
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": FONT_SIZE, "color": palette.ink2},

@@ -311,16 +311,3 @@ def revenue_by_bucket(
     revenue[rows["bucket"] - first] = rows["revenue"]
     payers[rows["bucket"] - first] = rows["n_paying"]
     return revenue, payers
-
-
-def first_seen_days(store: Store, segment: Segment | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Keys of the known users, the local day each was first seen on, and whether that day is left-censored."""
-    with store.cursor() as cursor:
-        rows = fetch_columns(
-            cursor,
-            "SELECT user_key, epoch_us(first_seen_at) AS at_us, is_left_censored FROM users"
-            " WHERE first_seen_at IS NOT NULL ORDER BY user_key",
-        )
-    users, days, censored = rows["user_key"], store.rules.local_days(rows["at_us"]), rows["is_left_censored"]
-    keep = in_segment(store, segment, users)
-    return (users, days, censored) if keep is None else (users[keep], days[keep], censored[keep])

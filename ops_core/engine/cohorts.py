@@ -16,6 +16,7 @@ from ops_core.engine.activity import (
     local_hours,
 )
 from ops_core.engine.arrays import fetch_columns, starts_of_runs
+from ops_core.engine.first_seen import first_seen
 from ops_core.engine.selection import event_column, on_events
 from ops_core.errors import QueryError
 from ops_core.model.filters import Filter
@@ -50,10 +51,6 @@ _FIRST_SEEN = """
     FROM users LEFT JOIN (
         SELECT user_key, min(occurred_at) AS first_return_at FROM events WHERE {returns} GROUP BY user_key
     ) AS returned USING (user_key)
-    WHERE first_seen_at >= make_timestamp($start_us) AND first_seen_at < make_timestamp($end_us) ORDER BY user_key
-"""
-_FIRST_SEEN_ANY = """
-    SELECT user_key, epoch_us(first_seen_at) AS at_us, signup_at IS NULL AS is_own_return FROM users
     WHERE first_seen_at >= make_timestamp($start_us) AND first_seen_at < make_timestamp($end_us) ORDER BY user_key
 """
 _FIRST_GROUP = "arg_min_null({column}::VARCHAR, (occurred_at, event_id, {column}::VARCHAR)) FILTER (WHERE {conditions})"
@@ -157,15 +154,16 @@ def _rows(
     store: Store, spec: EntrySpec, rollup: Rollup
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
     """Keys, instants, own-return flags and, for a breakdown by an event property, its values."""
-    period = {"start_us": spec.start_us, "end_us": spec.end_us}
     column = _event_breakdown(store, spec)
     if spec.mode == "first_seen":
-        returns, parameters = _returns(store, spec)
-        statement = _FIRST_SEEN.replace("{returns}", returns)
         if spec.returns.is_any_activity and not _has_passive_events(store):
-            statement, parameters = _FIRST_SEEN_ANY, {}
+            seen = first_seen(store)  # without a sign-up that is an event, and any event is a return
+            inside = (seen.at_us >= spec.start_us) & (seen.at_us < spec.end_us)
+            return seen.users[inside], seen.at_us[inside], ~seen.signed_up[inside], None
+        returns, parameters = _returns(store, spec)
+        period = {"start_us": spec.start_us, "end_us": spec.end_us}
         with store.cursor() as cursor:
-            rows = fetch_columns(cursor, statement, {**period, **parameters})
+            rows = fetch_columns(cursor, _FIRST_SEEN.replace("{returns}", returns), parameters | period)
         return rows["user_key"], rows["at_us"], rows["is_own_return"], None
     if _rollup_answers(store, spec):
         return _first_days(store.rules, spec, rollup())

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ops_core.engine.activity import ActivitySpec, UserBuckets, first_seen_days, user_days
+from ops_core.engine.activity import ActivitySpec, UserBuckets, user_days
 from ops_core.engine.arrays import starts_of_runs
+from ops_core.engine.first_seen import first_seen_days
 from ops_core.model.segment import Segment
 from ops_core.store import Store
 

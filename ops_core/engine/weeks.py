@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ops_core.engine import activity
+from ops_core.engine.first_seen import first_seen_days
 from ops_core.model.segment import Segment
 from ops_core.store import Store
 
@@ -47,7 +48,7 @@ def weekly_counts(
     n = end - first
     days = activity.user_days(store, activity.ActivitySpec(segment=segment))
     weeks = activity.folded(days, rules, "week")
-    users, seen_day, censored = activity.first_seen_days(store, segment)
+    users, seen_day, censored = first_seen_days(store, segment)
     size = int(max(users.max(initial=-1), days.users.max(initial=-1))) + 1
     seen_week = np.full(size, -1, dtype=np.int32)
     week_of_seen = activity.bucket_numbers(rules, seen_day, "week")
