@@ -93,7 +93,7 @@ def ask_opsdeck(of: Files) -> Report:
             return [int(n) for n in steps.groupby("step")["users"].sum()]
 
         excluded = (funnel.Exclusion("search", 1, 2), funnel.Exclusion("like", 2, 4))
-        found.ask("ordered, cold", lambda: users(True), repeats=4)
+        found.ask("ordered, cold", lambda: users(True), repeats=8)
         found.ask("ordered, cached", lambda: users(False))
         found.ask("breakdown", lambda: users(False, breakdown="user.group", top=10), repeats=3)
         found.ask("exclusions", lambda: users(False, exclusions=excluded), repeats=3)
@@ -170,7 +170,7 @@ def ask_clickhouse(of: Files) -> Report:
             for question, mode in ((BASE, ""), ("strict_once", ", 'strict_once'")):
                 query = _CLICKHOUSE.format(window=WINDOW_US, mode=mode, conditions=", ".join(conditions), table=table,
                                            steps=", ".join(f"'{step}'" for step in STEPS))  # fmt: skip
-                found.ask(question, lambda query=query: _depths(str(session.query(query)).split()), 3, table)
+                found.ask(question, lambda query=query: _depths(str(session.query(query)).split()), 6, table)
             session.query(f"DROP TABLE bench.{table} SYNC")
         session.close()
     return found

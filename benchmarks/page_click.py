@@ -115,7 +115,8 @@ def _prepared(events: str, home: Path) -> tuple[str, float]:
         taken = []
         for days in (1, 7, 1, 3, 14, 30):
             began = time.perf_counter()
-            funnel.analyze(workspace, funnel.FunnelQuery(STEPS, period, days * 86_400))
+            # What the page asks by itself: the funnel and its groups by the only property there is.
+            funnel.analyze(workspace, funnel.FunnelQuery(STEPS, period, days * 86_400, breakdown="user.group"))
             taken.append(1_000 * (time.perf_counter() - began))
     steps = "&".join(f"step{number}={step}" for number, step in enumerate(STEPS, 1))
     address = f"workspace={events}&lang=en&period={FIRST_DAY}&period={last}&funnel_steps={len(STEPS)}&{steps}"

@@ -20,7 +20,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 _POST, _PLACE = "post", "place_of_main_chart"
 _AHEAD = 0.1  # seconds; longer delays the rest of the page, shorter the main chart
-_HAND_OVER = 0.012  # seconds in which the server's other thread sends the chart, before the script goes on
+_HAND_OVER = 0.06  # seconds in which the chart is sent and drawn, before the script needs the processor again
 _PATIENCE = 0.3  # seconds after which what was drawn is not held back for a chart that takes its time
 _NOW, _NEVER = 0.0, float("inf")
 
