@@ -146,23 +146,24 @@ def panel_head(
     columns: Sequence[Column] = (),
     place: DeltaGenerator | None = None,
 ) -> None:
-    """The head of a panel: title, subtitle and the actions menu; here, or in a place that was kept for it."""
+    """A panel's head: title, subtitle and the actions menu; here over a table, or in the place kept above a chart."""
     with place or head_place():
         with st.container(gap=3):
             st.subheader(title, anchor=False)
             if subtitle:
                 st.markdown(small(subtitle))
         if frame is not None:
-            _actions(title, frame, name, columns)
+            _actions(title, frame, name, columns, has_chart=place is not None)
 
 
-def _actions(title: str, frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> None:
+def _actions(title: str, frame: pd.DataFrame, name: str, columns: Sequence[Column], *, has_chart: bool) -> None:
     t = screen().t
     with st.popover(t("shell.actions"), type="tertiary", key=f"{name}.actions"):
         if st.button(t("shell.show_table"), icon=":material/table:", key=f"{name}.table"):
             _table_dialog(title, frame, name, columns)
         downloads.buttons(lambda: _labelled(frame, columns), name, t)
-        downloads.picture_choice(name, t)
+        if has_chart:
+            downloads.picture_choice(name, t)
 
 
 def _table_dialog(title: str, frame: pd.DataFrame, name: str, columns: Sequence[Column]) -> None:

@@ -11,7 +11,7 @@ from ops_core.locale import Translator
 from ui import address, links
 from ui.choices import pick
 from ui.current import View
-from ui.layout import chart, clicked_mark, panel_head
+from ui.layout import chart, clicked_mark, head_place, panel_head
 from ui.people import user_list
 from ui.tables import Column, table
 from ui.text import plain, small
@@ -27,11 +27,12 @@ def flow(view: View, result: PathResult) -> None:
     title = plain(words.flow_title(result.query, t))
     subtitle = t("paths.flow_subtitle", total=t.number(result.n_started))
     with st.container(gap=12):
-        frame = words.readable_nodes(result, t)
-        panel_head(title, subtitle, frame, name="paths_flow", columns=_node_columns(t))
+        place = head_place()
         with st.grid(1, wrap=False, min_column_width=charts.width(result)):
             drawn = charts.draw(result, t, view.palette)
             chart(drawn, f"{title}. {words.headline(result, t)}", name=_CHART, on_select=_take_click)
+        frame = words.readable_nodes(result, t)
+        panel_head(title, subtitle, frame, name="paths_flow", columns=_node_columns(t), place=place)
 
 
 def group(view: View, result: PathResult) -> None:

@@ -52,10 +52,11 @@ class _Post:
 
     def overtake(self) -> None:
         """Send the element drawn last and the containers that it stands in."""
-        first = [message for message in self.waiting if self._is_around(message)]
-        self.waiting = [message for message in self.waiting if not self._is_around(message)]
-        for message in first:
-            self.send(message)
+        with self.lock:
+            first = [message for message in self.waiting if self._is_around(message)]
+            self.waiting = [message for message in self.waiting if not self._is_around(message)]
+            for message in first:
+                self.send(message)
 
     def _is_around(self, message: ForwardMsg) -> bool:
         path = tuple(message.metadata.delta_path)
@@ -64,16 +65,20 @@ class _Post:
 
 @contextmanager
 def in_order(*, arrived: bool) -> Iterator[None]:
-    """While the page is drawn: what is drawn waits for the main chart; on arrival at a page nothing waits."""
+    """While the page is drawn: what is drawn waits for the main chart.
+
+    Nothing waits on arrival at a page, nor on a page that had no chart in the run before.
+    """
     run = get_script_run_ctx()
     if run is None:
         yield
         return
-    # The only way to the order that there is; if Streamlit changes it, a test says so.
-    post = _Post(run._enqueue, _NOW if arrived else _NEVER)  # noqa: SLF001
-    st.session_state[_POST] = post
     if arrived:
         st.session_state[_PLACE] = None
+    waits = st.session_state.get(_PLACE) is not None
+    # The only way to the order that there is; if Streamlit changes it, a test says so.
+    post = _Post(run._enqueue, _NEVER if waits else _NOW)  # noqa: SLF001
+    st.session_state[_POST] = post
     run._enqueue = post.take  # noqa: SLF001
     try:
         yield

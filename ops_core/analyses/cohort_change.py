@@ -7,6 +7,7 @@ by the month they begin in, hours by day; months and quarters stand for themselv
 from __future__ import annotations
 
 import itertools
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ from ops_core.model.intervals import difference_of_shares, wilson
 from ops_core.model.multiplicity import holm
 from ops_core.model.time import dates_of
 
+_Known = dict[tuple[int, str | None], "CohortChange | None"]
+_known: weakref.WeakKeyDictionary[RetentionResult, _Known] = weakref.WeakKeyDictionary()
 TOGETHER = {"hour": "day", "day": "week", "week": "month", "month": "month", "quarter": "quarter"}
 
 
@@ -52,7 +55,15 @@ def newest_change(result: RetentionResult, offset: int = 1, group: str | None = 
 
     `None`, too, where columns run to as-of: older cohorts have had more time in them, which is no difference in kind.
     A left-censored cohort mixes old users with new ones and is no yardstick, unless the mode is `recurring`.
+    Headline, paragraph and charts of one result ask for the same change: it is worked out once.
     """
+    known = _known.setdefault(result, {})
+    if (offset, group) not in known:
+        known[offset, group] = _newest_change(result, offset, group)
+    return known[offset, group]
+
+
+def _newest_change(result: RetentionResult, offset: int, group: str | None) -> CohortChange | None:
     if result.query.measure == "on_or_after":
         return None
     rows = _comparable(result, offset, group)

@@ -32,11 +32,11 @@ from ops_core.engine import path_prior
 from ops_core.engine.funnel_spec import MICROSECONDS
 from ops_core.engine.path_steps import LONGEST_US
 from ops_core.errors import QueryError
+from ops_core.model.intervals import FEW
 from ops_core.model.multiplicity import holm
 from ops_core.model.stratified import mantel_haenszel
 from ops_core.workspace import Workspace, one_state
 
-FEW = 30
 PROPERTY, BEHAVIOUR = "property", "behaviour"
 _N_CONFOUNDERS = 2
 _DAY = 86_400

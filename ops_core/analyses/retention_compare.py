@@ -21,10 +21,8 @@ from ops_core.analyses.cohort_entries import difference
 from ops_core.analyses.retention import RetentionQuery, RetentionResult, retention_spec
 from ops_core.engine.retention_overlap import shared_users
 from ops_core.errors import QueryError
-from ops_core.model.intervals import Difference, difference_of_shares, wilson
+from ops_core.model.intervals import FEW, Difference, difference_of_shares, wilson
 from ops_core.model.multiplicity import holm
-
-FEW = 30  # users; below that a share says little
 
 
 @dataclass(frozen=True, eq=False)

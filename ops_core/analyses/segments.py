@@ -21,7 +21,7 @@ from ops_core.analyses import rfm, stages
 from ops_core.engine import profiles, purchases
 from ops_core.errors import QueryError, nearest
 from ops_core.model.aggregates import Aggregates
-from ops_core.model.intervals import Difference, difference_of_shares, welch, wilson
+from ops_core.model.intervals import FEW, Difference, difference_of_shares, welch, wilson
 from ops_core.model.multiplicity import holm
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
@@ -33,7 +33,6 @@ SHARES = {
 }  # fmt: skip
 KPIS = ("active_share", "activation", "retention", "paying_share", "revenue_per_user")
 MONEY = ("paying_share", "revenue_per_user")
-FEW = 30
 OTHER = "other"
 RFM_SCHEMES = {"rfm": "classes", "rfm_names": "names"}
 

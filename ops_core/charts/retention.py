@@ -183,17 +183,17 @@ def _feet(
     fig: go.Figure, result: RetentionResult, columns: list[int], n: int, t: Translator, palette: Palette, show: str
 ) -> list[tuple[float, float, str, str]]:
     """Below a rule: the weighted mean (or the sum) in bold, and how many users it is over; `(x, y, text, colour)`."""
-    mean = result.mean.set_index("offset")
+    mean = {row.offset: row for row in result.mean.itertuples()}
     fig.add_shape(
         type="line", xref="paper", x0=0, x1=1, xsizemode="scaled", y0=n - 0.15, y1=n - 0.15,
         line={"color": palette.axis, "width": 1},
     )  # fmt: skip
     found, dense = [], len(columns) > _DENSE
     for x, offset in enumerate(columns):
-        share, eligible = mean["share"][offset], mean["eligible"][offset]
-        text = t.number(share * 100, 1) if show == "share" else _count(mean["returned"][offset], dense, t)
-        bold = f"<b>{text}</b>" if share == share else "—"
-        found += [(x, n + _MEAN_AT, bold, palette.ink), (x, n + _ELIGIBLE_AT, _count(eligible, dense, t), palette.ink2)]
+        row = mean[offset]
+        text = t.number(row.share * 100, 1) if show == "share" else _count(row.returned, dense, t)
+        bold, eligible = f"<b>{text}</b>" if row.share == row.share else "—", _count(row.eligible, dense, t)
+        found += [(x, n + _MEAN_AT, bold, palette.ink), (x, n + _ELIGIBLE_AT, eligible, palette.ink2)]
     return found
 
 

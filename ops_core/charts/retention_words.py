@@ -9,8 +9,8 @@ import pandas as pd
 from ops_core.analyses.cohort_axes import ALL, NO_VALUE, OTHER_VALUES
 from ops_core.analyses.cohort_change import newest_change
 from ops_core.analyses.retention import RetentionQuery, RetentionResult
-from ops_core.analyses.segments import FEW
 from ops_core.locale import Translator
+from ops_core.model.intervals import FEW
 
 
 def headline(result: RetentionResult, t: Translator) -> str:

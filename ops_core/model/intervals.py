@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+FEW = 30  # users or units: below, a share or a mean says little
 SMALL_EXPECTED_COUNT = 5  # Cochran's rule: below it the normal approximation of a 2 × 2 table is not trusted
 
 

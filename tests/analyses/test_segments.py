@@ -14,9 +14,9 @@ from statsmodels.stats.weightstats import DescrStatsW
 from ops_core import Period, QueryError, Segment
 from ops_core.analyses import segments
 from ops_core.analyses.rfm import CLASS_ORDER
-from ops_core.analyses.segments import FEW, SegmentQuery
+from ops_core.analyses.segments import SegmentQuery
 from ops_core.model.filters import Filter
-from ops_core.model.intervals import difference_of_shares
+from ops_core.model.intervals import FEW, difference_of_shares
 from ops_core.model.multiplicity import holm
 from tests.support import workspace_of
 

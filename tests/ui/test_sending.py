@@ -91,3 +91,24 @@ def test_a_page_that_breaks_has_sent_what_it_drew():
     app.run()
     assert len(app.exception) == 1
     assert {text.value for text in app.text} == {"above", "beside", "the chart", "below"}
+
+
+def test_a_page_without_a_chart_is_sent_as_it_is_drawn():
+    def plain() -> None:
+        import streamlit as st
+        from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+        from ui import sending
+
+        run = get_script_run_ctx()
+        send, sent = run._enqueue, []
+        run._enqueue = lambda message: (sent.append(1), send(message))
+        with sending.in_order(arrived=st.session_state.get("arrived", True)):
+            st.text("above")
+            st.text("below")
+            st.session_state["sent_before_end"] = len(sent)
+        run._enqueue = send
+
+    app = AppTest.from_function(plain).run()
+    app.session_state["arrived"] = False
+    assert app.run().session_state["sent_before_end"] == 2
