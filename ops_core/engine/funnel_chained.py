@@ -56,8 +56,7 @@ def best_chained(block: ChainedBlock, stretch: Stretch, allowed: Array | None) -
     level, ends = np.ones(len(entrants.users), np.int8), entrants.starts.copy()
     last_of = _last_starts(block, stretch)
     for step, (rows, chain) in enumerate(zip(block.parts[1:], block.chains, strict=True), 2):
-        inside = np.flatnonzero(_is_inside(layout, rows, chain, stretch, last_of))
-        first = first_of_users(layout, rows.take(inside))
+        first = first_of_users(layout, _reached(layout, rows, chain, stretch, last_of))
         places = place_of.take(layout.users(first))
         if allowed is not None:
             first, places = first[places >= 0], places[places >= 0]
@@ -96,8 +95,14 @@ def _last_starts(block: ChainedBlock, stretch: Stretch) -> Array | None:
     return found
 
 
-def _is_inside(layout: Layout, rows: Array, chain: Array, stretch: Stretch, last_of: Array | None) -> Array:
-    """Which rows are reached from a start in the period within the window."""
+def _reached(layout: Layout, rows: Array, chain: Array, stretch: Stretch, last_of: Array | None) -> Array:
+    """The rows that are reached from a start in the period within the window."""
+    end = min(stretch.end, stretch.high + stretch.elapsed)
+    if stretch.low > 0 or end < layout.span_us:
+        # Outside of that nothing is reached: a short period need not look at the rows of years.
+        times = layout.times(rows)
+        near = np.flatnonzero((times >= stretch.low) & (times < end) if stretch.low > 0 else times < end)
+        rows, chain = rows.take(near), chain.take(near)
     inside = rows - chain <= stretch.elapsed
     if stretch.low > 0 or last_of is not None:
         times = layout.times(chain)
@@ -106,9 +111,7 @@ def _is_inside(layout: Layout, rows: Array, chain: Array, stretch: Stretch, last
         if last_of is not None:
             late = np.flatnonzero(times >= stretch.high)
             inside[late] = _is_inside_late(layout, rows.take(late), chain.take(late), stretch, last_of)
-    if stretch.end < layout.span_us:
-        inside &= layout.times(rows) < stretch.end
-    return inside
+    return rows.take(np.flatnonzero(inside))
 
 
 def _is_inside_late(layout: Layout, rows: Array, chain: Array, stretch: Stretch, last_of: Array) -> Array:
