@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from ops_core.analyses import funnel, funnel_presets
 from ops_core.analyses.funnel import FunnelComparison, FunnelQuery, FunnelResult, FunnelTrendQuery
 from ops_core.charts import funnel as charts
 from ops_core.charts import funnel_words as words
+from ops_core.charts.theme import CLICK_LAYOUT
 from ops_core.locale import Translator
 from ops_core.model.period import Period
 from ops_core.model.time import date_of, day_number
@@ -107,9 +109,13 @@ def _bars(view: View, result: FunnelResult, comparison: FunnelComparison | None)
     if reference:
         legend.append(mark(palette.comp, f"{_against(view, comparison)} {t.number(reference.n_entered)}"))
     told = spaced(t.language, *legend, t("funnel.bars_subtitle"), t("funnel.bars_click"))
+
+    def draw() -> go.Figure:
+        return charts.draw(result, t, palette, reference).with_layout(CLICK_LAYOUT)
+
     panel(
         plain(words.bars_title(result, t)), told,
-        drawn("funnel", lambda: charts.draw(result, t, palette, reference), view, result, reference),
+        drawn("funnel", draw, view, result, reference),
         _readable(result.total, result, t), name=funnel_people.BARS,
         columns=_step_columns(t), on_select=funnel_people.clicked,
     )  # fmt: skip

@@ -127,7 +127,7 @@ def _tables(
 
 def _reasons(key: Key) -> str:
     t = screen().t
-    return ("" if t.language == "zh" else " ").join(key.reasons(t))
+    return t.sentences(key.reasons(t))
 
 
 def _promise(before: pd.DataFrame, after: pd.DataFrame) -> None:

@@ -26,7 +26,6 @@ from ui.tables import Column, table
 from ui.text import plain, small
 
 _TEXT_WIDTH = 860
-_CLICKED = {"clickmode": "event+select", "dragmode": "pan"}  # as the page sets them itself, drawing the chart again
 _PANEL_GAP = (30, 32)  # pixels down, across
 
 
@@ -93,6 +92,7 @@ def panel(
         name: unique in the app; the key of the chart and the name of its files.
         columns: how the table shows the frame's columns (`ui.Column`).
         on_select: called when a mark of the chart was clicked; the selection stands under `name` in the session state.
+            Such a figure has `CLICK_LAYOUT`.
     """
     with st.container(gap=12):
         place = head_place()
@@ -111,10 +111,7 @@ def chart(
 
     The first chart of a page goes to the browser before everything else (`ui.sending`).
     """
-    select = {}
-    if on_select:
-        select = {"on_select": on_select, "selection_mode": "points"}
-        figure.update_layout(**_CLICKED)
+    select = {"on_select": on_select, "selection_mode": "points"} if on_select else {}
     config = downloads.with_picture(CLICK_CONFIG if on_select else CONFIG, name, screen().t)
     st.plotly_chart(figure, theme=None, config=config, key=name, alt=_unmarked(spoken), **select)
     if first_chart():

@@ -7,6 +7,7 @@ import streamlit as st
 from ops_core.analyses.paths import PathResult
 from ops_core.charts import path_words as words
 from ops_core.charts import paths as charts
+from ops_core.charts.theme import CLICK_LAYOUT
 from ops_core.locale import Translator
 from ui import address, links
 from ui.choices import pick
@@ -29,7 +30,7 @@ def flow(view: View, result: PathResult) -> None:
     with st.container(gap=12):
         place = head_place()
         with st.grid(1, wrap=False, min_column_width=charts.width(result)):
-            drawn = charts.draw(result, t, view.palette)
+            drawn = charts.draw(result, t, view.palette).with_layout(CLICK_LAYOUT)
             chart(drawn, f"{title}. {words.headline(result, t)}", name=_CHART, on_select=_take_click)
         frame = words.readable_nodes(result, t)
         panel_head(title, subtitle, frame, name="paths_flow", columns=_node_columns(t), place=place)

@@ -106,7 +106,7 @@ def costs(result: ValueResult, view: View) -> None:
     table(_named(result.channels, t), columns, name="value_costs_table")
     missing = words.spend_notes(result, t)
     if missing:
-        note(("" if t.language == "zh" else " ").join(missing), "warning")
+        note(t.sentences(missing), "warning")
 
 
 def buying_again(result: ValueResult, view: View) -> None:

@@ -79,7 +79,7 @@ def paragraph(result: CountedResult, t: Translator, escaped: Callable[[str], str
         p=t.p_value(row["p_adjusted"]),
     )
     unit = t(f"counted.read_by_{result.query.per}", denominator=escaped(result.query.denominator))
-    return ("" if t.language == "zh" else " ").join([sentence, unit])
+    return t.sentences([sentence, unit])
 
 
 def warnings(result: CountedResult, t: Translator) -> list[str]:

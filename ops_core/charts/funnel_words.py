@@ -98,7 +98,7 @@ def paragraph(
         parts.append(t("funnel.paragraph_dropped", n=result.n_dropped))
     if result.tie_share > _TIES_WORTH_SAYING:
         parts.append(t("funnel.paragraph_ties", share=t.share(result.tie_share)))
-    return ("" if t.language == "zh" else " ").join(parts)
+    return t.sentences(parts)
 
 
 def bars_title(result: FunnelResult, t: Translator) -> str:

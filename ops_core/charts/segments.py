@@ -174,7 +174,7 @@ def paragraph(result: SegmentResult, t: Translator) -> str:
         text.append(t("segments.as_it_stood", date=t.date(result.query.period.first_date)))
     if result.is_partial:
         text.append(t("segments.partial"))
-    return ("" if t.language == "zh" else " ").join(text)
+    return t.sentences(text)
 
 
 def overview(result: SegmentResult, t: Translator) -> pd.DataFrame:

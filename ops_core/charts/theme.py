@@ -15,7 +15,8 @@ from ops_core.charts.palette import DARK, LIGHT, Palette, contrast, faded, text_
 from ops_core.charts.sheet import Sheet
 
 __all__ = [
-    "CLICK_CONFIG", "CONFIG", "DARK", "FONT", "LIGHT", "MARKERS", "Palette", "Sheet", "band", "contrast", "end_label",
+    "CLICK_CONFIG", "CLICK_LAYOUT", "CONFIG", "DARK", "FONT", "LIGHT", "MARKERS", "Palette", "Sheet", "band",
+    "contrast", "end_label",
     "event_line", "faded", "figure", "frame_cell", "hatch", "interval", "number_column", "number_header", "partial",
     "reference", "row_name", "text_on", "whisker",
 ]  # fmt: skip
@@ -28,6 +29,8 @@ MINI, SMALL, MAIN = 52, 260, 360  # usual heights in pixels
 CONFIG = {"displaylogo": False, "modeBarButtons": [["toImage"]]}  # one button, shown while the mouse is over the chart
 # plotly takes a second click within 300 ms, wherever it lands, for a double click that lets go of the first.
 CLICK_CONFIG = CONFIG | {"doubleClick": False, "doubleClickDelay": 1}
+# What the page sets by itself where a click means something; a figure that has it already is not drawn again.
+CLICK_LAYOUT = {"clickmode": "event+select", "dragmode": "pan"}
 
 
 def figure(
