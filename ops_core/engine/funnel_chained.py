@@ -1,9 +1,9 @@
 """The attempt that counts in a plain funnel, from chains that are known already: no search among the rows.
 
 Plain: one event per step, each step another event, in order, within an elapsed time, nothing excluded. The chain of a
-row (see `steps.chains_of`) is the latest start that leads to it. A row is reached within the window when that start is
-near enough; where the latest start lies after the period, the user's last start inside it takes its place, because
-every earlier start leads to the row as well.
+row (see `step_chains.chains_of`) is the latest start that leads to it. A row is reached within the window when that
+start is near enough; where the latest start lies after the period, the user's last start inside it takes its place,
+because every earlier start leads to the row as well.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ops_core.engine.funnel_kernel import ABSENT, Array, Attempts
+from ops_core.engine.step_chains import first_of_users
 from ops_core.engine.step_layout import Layout
-from ops_core.engine.steps import NO_START, first_of_users
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,16 @@ def best_chained(block: ChainedBlock, stretch: Stretch, allowed: Array | None) -
     place_of = np.full((1 << layout.block_bits) + 1, -1, np.int32)
     place_of[entrants.users] = np.arange(len(entrants.users), dtype=np.int32)
     level, ends = np.ones(len(entrants.users), np.int8), entrants.starts.copy()
-    last_of = _last_starts(block, stretch)
     for step, (rows, chain) in enumerate(zip(block.parts[1:], block.chains, strict=True), 2):
-        first = first_of_users(layout, _reached(layout, rows, chain, stretch, last_of))
-        places = place_of.take(layout.users(first))
-        if allowed is not None:
-            first, places = first[places >= 0], places[places >= 0]
+        on_time, late = _reached(layout, rows, chain, stretch)
+        first, places = _first_of_entrants(layout, on_time, place_of)
         level[places], ends[places] = step, first
+        # A late row lies behind all of its user's rows on time, and the first one is the nearest to the last start.
+        first, places = _first_of_entrants(layout, late, place_of)
+        missing = np.flatnonzero(level.take(places) < step)
+        first, places = first.take(missing), places.take(missing)
+        near = np.flatnonzero(first - _last_starts(layout, starts, first, stretch) <= stretch.elapsed)
+        level[places.take(near)], ends[places.take(near)] = step, first.take(near)
     # The earliest end of the deepest level bounds its start: the first one from which that end is near enough.
     chosen, earliest = entrants.starts, ends - np.minimum(layout.times(ends), stretch.elapsed)
     later = np.flatnonzero((level > 1) & (earliest > chosen))
@@ -83,20 +86,24 @@ def _entrants(block: ChainedBlock, stretch: Stretch, allowed: Array | None) -> _
     return _Entrants(users.take(kept), found.take(kept))
 
 
-def _last_starts(block: ChainedBlock, stretch: Stretch) -> Array | None:
-    """Per local user the last start before the period's end, `None` where no start lies after it."""
-    layout = block.layout
-    if stretch.high >= layout.span_us:
-        return None
-    users = np.arange(1 << layout.block_bits)
-    places = np.searchsorted(block.parts[0], (users << layout.time_bits) + stretch.high) - 1
-    found = block.parts[0].take(places, mode="clip") if len(block.parts[0]) else np.full(len(users), NO_START)
-    found[(places < 0) | (layout.users(found) != users)] = NO_START
-    return found
+def _first_of_entrants(layout: Layout, rows: Array, place_of: Array) -> tuple[Array, Array]:
+    """The first of the rows of each entrant who has any, and the entrant's place."""
+    first = first_of_users(layout, rows)
+    places = place_of.take(layout.users(first))
+    if places.min(initial=0) < 0:
+        kept = np.flatnonzero(places >= 0)
+        first, places = first.take(kept), places.take(kept)
+    return first, places
 
 
-def _reached(layout: Layout, rows: Array, chain: Array, stretch: Stretch, last_of: Array | None) -> Array:
-    """The rows that are reached from a start in the period within the window."""
+def _last_starts(layout: Layout, starts: Array, rows: Array, stretch: Stretch) -> Array:
+    """The last start in the period of the user of each row; of users who have one."""
+    until = (layout.users(rows) << layout.time_bits) + stretch.high
+    return starts.take(np.searchsorted(starts, until) - 1)
+
+
+def _reached(layout: Layout, rows: Array, chain: Array, stretch: Stretch) -> tuple[Array, Array]:
+    """The rows that a start in the period leads to within the window; and those whose latest start lies after it."""
     end = min(stretch.end, stretch.high + stretch.elapsed)
     if stretch.low > 0 or end < layout.span_us:
         # Outside of that nothing is reached: a short period need not look at the rows of years.
@@ -104,25 +111,15 @@ def _reached(layout: Layout, rows: Array, chain: Array, stretch: Stretch, last_o
         near = np.flatnonzero((times >= stretch.low) & (times < end) if stretch.low > 0 else times < end)
         rows, chain = rows.take(near), chain.take(near)
     inside = rows - chain <= stretch.elapsed
-    if stretch.low > 0 or last_of is not None:
-        times = layout.times(chain)
-        if stretch.low > 0:
-            inside &= times >= stretch.low
-        if last_of is not None:
-            late = np.flatnonzero(times >= stretch.high)
-            inside[late] = _is_inside_late(layout, rows.take(late), chain.take(late), stretch, last_of)
-    return rows.take(np.flatnonzero(inside))
-
-
-def _is_inside_late(layout: Layout, rows: Array, chain: Array, stretch: Stretch, last_of: Array) -> Array:
-    """The same for rows whose latest start lies after the period: from their user's last start in the period."""
-    users = layout.users(rows)
-    last = last_of.take(users)
-    inside = rows - last <= stretch.elapsed
-    inside &= layout.users(chain) == users  # a chain that begins with another user is none
+    if stretch.low <= 0 and stretch.high >= layout.span_us:
+        return rows.take(np.flatnonzero(inside)), rows[:0]
+    times = layout.times(chain)
     if stretch.low > 0:
-        inside &= layout.times(last) >= stretch.low
-    return inside
+        inside &= times >= stretch.low
+    is_late = times >= stretch.high
+    is_late &= inside
+    inside ^= is_late
+    return rows.take(np.flatnonzero(inside)), rows.take(np.flatnonzero(is_late))
 
 
 def _paths(parts: Sequence[Array], chosen: Array, level: Array, ends: Array) -> Array:

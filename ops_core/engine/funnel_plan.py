@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ops_core.engine import selection, steps
+from ops_core.engine import selection, step_chains, steps
 from ops_core.engine.funnel_chained import ChainedBlock, Stretch
 from ops_core.engine.funnel_held import HeldRows
 from ops_core.engine.funnel_kernel import Array, Between, Window
@@ -234,14 +234,14 @@ class Plan:
         return plain and self.is_disjoint
 
     @cached_property
-    def _chains(self) -> list[steps.Chain]:
+    def _chains(self) -> list[step_chains.Chain]:
         """How the steps of a plain funnel lead to one another."""
         sources = [source for (source,) in self.sources]
-        return steps.chains_of(self.store, self.layout, sources)
+        return step_chains.chains_of(self.store, self.layout, sources)
 
     @cached_property
     def _heads(self) -> Rows:
-        return steps.user_heads(self.store, self.layout, self.sources[0][0])
+        return step_chains.user_heads(self.store, self.layout, self.sources[0][0])
 
     @cached_property
     def _any_row(self) -> Conditions:
