@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import pandas as pd
 import streamlit as st
 
 from ops_core.analyses import funnel
@@ -19,6 +18,7 @@ from ui.choices import pick, pick_many, pick_number, switch
 from ui.current import View
 from ui.funnel_address import DEFAULT_WINDOW, NOTHING
 from ui.layout import more
+from ui.properties import properties
 from ui.session import cached, remembered
 
 _WINDOWS = ("900", "3600", "86400", "259200", "604800", "1209600", "2592000", "7776000", funnel.NATURAL_DAY)
@@ -127,27 +127,18 @@ def _window(t: Translator) -> float | str:
 
 
 def _types(view: View) -> dict[str, str]:
-    """All properties that a condition may be on: code → type; `value` is the event's own."""
-    found = {"value": "number"}
-    for scope, prefix in (("event", ""), ("user", "user.")):
-        known = _known(view, scope)
-        found |= {prefix + name: kind for name, kind in zip(known["name"], known["type"], strict=True)}
+    """All properties that a condition may be on, with their types; `value` is the event's own."""
     # What people look for first: properties, then the money.
-    return {name: found[name] for name in [*(name for name in found if name != "value"), "value"]}
+    return {one.code: one.type for one in properties(view, "event", "user")} | {"value": "number"}
 
 
 def _properties(view: View) -> dict[str, str]:
     """Properties with a readable number of values: code → label."""
-    found = {}
-    for scope, prefix in (("user", "user."), ("event", "")):
-        known = _known(view, scope)
-        fits = known[(known["n_distinct"] > 1) & (known["n_distinct"] <= _MOST_VALUES)]
-        found |= {prefix + name: view.t(f"funnel.of_{scope}", name=name) for name in fits["name"]}
-    return found
-
-
-def _known(view: View, scope: str) -> pd.DataFrame:
-    return remembered(lambda workspace: workspace.properties(scope), view.workspace, detail=scope)
+    return {
+        one.code: view.t(f"funnel.of_{one.scope}", name=one.name)
+        for one in properties(view, "user", "event")
+        if 1 < one.n_distinct <= _MOST_VALUES
+    }
 
 
 def _against_segment(view: View) -> Segment | str | None:
@@ -176,7 +167,7 @@ def _more(view: View, n_steps: int, order: str, by: str) -> dict[str, object]:
             "funnel_optional", numbers, label=t("funnel.optional_steps"), placeholder=t("funnel.optional_none")
         )
         found["optional"] = tuple(int(number) for number in picked)
-    held = _known(view, "event")["name"].tolist()
+    held = [one.name for one in properties(view, "event")]
     held_options = {NOTHING: t("funnel.hold_none")} | {name: name for name in held}
     held_by = pick("funnel_hold", held_options, label=t("funnel.hold"), style="select", hint=t("funnel.hold_hint"))
     found["hold_constant"] = None if held_by == NOTHING else held_by

@@ -13,7 +13,7 @@ from ui.tables import Column
 
 def means(result: RetentionResult, t: Translator) -> pd.DataFrame:
     """The weighted means of the columns on screen, by group."""
-    rows = result.means[result.means["offset"].isin(words.shown_offsets(result)) & (result.means["eligible"] > 0)]
+    rows = result.means[result.means["offset"].isin(result.reached_offsets) & (result.means["eligible"] > 0)]
     labels = words.column_labels(result, [int(k) for k in rows["offset"]], t)
     return rows.assign(column=labels, group=[words.group_text(group, t) for group in rows["group"]])
 

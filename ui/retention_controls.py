@@ -162,7 +162,7 @@ def _columns(frame: pd.DataFrame) -> list[Column]:
 def lost(result: RetentionResult, view: View) -> None:
     """The users of the newest complete cohort who did not come back, as a list."""
     t = view.t
-    offset = words.first_offset(result)
+    offset = result.reached_offsets[0]
     ripe = result.overall[(result.overall["offset"] == offset) & result.overall["ripe"] & (result.overall["users"] > 0)]
     if ripe.empty:
         return

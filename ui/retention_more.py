@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 
-import pandas as pd
 import streamlit as st
 
 from ops_core.errors import QueryError
 from ops_core.locale import Translator
 from ops_core.model.filters import Filter
-from ops_core.workspace import Workspace
 from ui import address
 from ui.choices import pick
 from ui.current import View
-from ui.session import remembered
+from ui.properties import properties
 from ui.text import plain
 
 NONE = "none"
@@ -109,16 +107,9 @@ def _text(name: str, label: str, default: str, hint: str) -> str:
 
 
 def _names(view: View, scope: str) -> list[str]:
-    known = _known(view, scope)
-    return known.loc[known["n_distinct"].between(2, MOST_VALUES), "name"].tolist()
+    return [one.name for one in properties(view, scope) if 2 <= one.n_distinct <= MOST_VALUES]
 
 
 def _types(view: View) -> dict[str, str]:
     """Properties that can be filtered on, with their types: the event's own first."""
-    found = {name: str(kind) for name, kind in _known(view, "event")[["name", "type"]].itertuples(index=False)}
-    users = {f"user.{name}": str(kind) for name, kind in _known(view, "user")[["name", "type"]].itertuples(index=False)}
-    return {"value": "number"} | found | users
-
-
-def _known(view: View, scope: str) -> pd.DataFrame:
-    return remembered(lambda workspace: Workspace.properties(workspace, scope), view.workspace, detail=scope)
+    return {"value": "number"} | {one.code: one.type for one in properties(view, "event", "user")}

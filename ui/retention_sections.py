@@ -88,7 +88,7 @@ def _curves(shown: Shown) -> None:
 
 def _cohorts(shown: Shown) -> None:
     view, result, t = shown.view, shown.result, shown.view.t
-    offsets = words.shown_offsets(result)
+    offsets = result.reached_offsets
     labels = dict(zip(map(str, offsets), words.column_labels(result, offsets, t), strict=True))
     offset = int(pick("retention_k", labels, label=t("retention.column")))
     frame = changes(result, offset)

@@ -21,6 +21,7 @@ from ops_core.model.time import dates_of
 
 _Known = dict[tuple[int, str | None], "CohortChange | None"]
 _known: weakref.WeakKeyDictionary[RetentionResult, _Known] = weakref.WeakKeyDictionary()
+_COUNTS = ["users", "returned"]
 TOGETHER = {"hour": "day", "day": "week", "week": "month", "month": "month", "quarter": "quarter"}
 
 
@@ -69,14 +70,16 @@ def _newest_change(result: RetentionResult, offset: int, group: str | None) -> C
     rows = _comparable(result, offset, group)
     if len(rows) < 2:
         return None
-    newest, earlier = rows.iloc[-1], rows.iloc[:-1]
-    users, returned = int(newest["users"]), int(newest["returned"])
+    *earlier, newest = rows["cohort"]
+    n_users, n_returned = (rows[name].astype(int).tolist() for name in _COUNTS)
+    users, returned = n_users[-1], n_returned[-1]
+    earlier_users, earlier_returned = sum(n_users) - users, sum(n_returned) - returned
     low, high = wilson(returned, users)
-    found = difference_of_shares(returned, users, earlier["returned"].sum(), earlier["users"].sum())
+    found = difference_of_shares(returned, users, earlier_returned, earlier_users)
     if result.query.mode == "recurring" and group is None:
-        found = difference((result, [newest["cohort"]]), (result, earlier["cohort"]), offset)
+        found = difference((result, [newest]), (result, earlier), offset)
     return CohortChange(
-        cohort=newest["cohort"],
+        cohort=newest,
         offset=offset,
         users=users,
         returned=returned,
@@ -84,8 +87,8 @@ def _newest_change(result: RetentionResult, offset: int, group: str | None) -> C
         low=float(low),
         high=float(high),
         earlier_cohorts=len(earlier),
-        earlier_users=int(earlier["users"].sum()),
-        earlier_share=float(earlier["returned"].sum() / earlier["users"].sum()),
+        earlier_users=earlier_users,
+        earlier_share=earlier_returned / earlier_users,
         difference=float(found.difference),
         difference_low=float(found.low),
         difference_high=float(found.high),
@@ -134,10 +137,11 @@ def _clustered(result: RetentionResult, cohorts: pd.Series, blocks: np.ndarray, 
 def _comparable(result: RetentionResult, offset: int, group: str | None) -> pd.DataFrame:
     """Ripe, non-empty cells of one column by cohort, without cohorts that mix old users with new ones."""
     cells = result.overall if group is None else result.cells[result.cells["group"] == group]
-    rows = cells[(cells["offset"] == offset) & cells["ripe"] & (cells["users"] > 0)]
-    if result.query.mode != "recurring":
-        censored = result.cohorts.loc[result.cohorts["is_left_censored"], "cohort"]
-        rows = rows[~rows["cohort"].isin(censored)]
+    kept = (cells["offset"] == offset).to_numpy() & cells["ripe"].to_numpy() & (cells["users"] > 0).to_numpy()
+    rows = cells.loc[kept, ["cohort", *_COUNTS]]
+    censored = result.cohorts["is_left_censored"].to_numpy()
+    if result.query.mode != "recurring" and censored.any():
+        rows = rows[~rows["cohort"].isin(result.cohorts.loc[censored, "cohort"])]
     return rows.sort_values("cohort")
 
 

@@ -176,6 +176,20 @@ class RetentionResult:
         share = returned / summed["users"].where(summed["users"] > 0)
         return summed.assign(group=ALL, returned=returned, share=share, low=low, high=high)
 
+    @functools.cached_property
+    def reached_offsets(self) -> list[int]:
+        """Columns after the start that at least one cohort has reached; without any the first one after the start."""
+        after = self.mean if self.query.measure == "bracket" else self.mean[self.mean["offset"] > 0]
+        offsets, is_reached = after["offset"].tolist(), (after["eligible"] > 0).tolist()
+        return [offset for offset, reached in zip(offsets, is_reached, strict=True) if reached] or offsets[:1]
+
+    @functools.cached_property
+    def reached(self) -> pd.DataFrame:
+        """`overall` of cohorts with users in the reached columns, by cohort and offset; all of it where nobody is."""
+        cells = self.overall
+        kept = cells[(cells["users"] > 0) & cells["offset"].isin(self.reached_offsets)]
+        return kept if len(kept) else cells
+
     def users(self, cohort: object, offset: int, returned: bool = True) -> list[str]:
         """Ids of a cohort's users who did (or did not) return in the column that starts at an offset.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import plotly.graph_objects as go
 
 from ops_core.analyses.cohort_change import newest_change
 from ops_core.analyses.retention import RetentionResult
-from ops_core.charts.retention_words import cohort_text, column_labels, first_offset, shown
+from ops_core.charts.retention_words import cohort_text, column_labels
 from ops_core.charts.theme import LIGHT, Palette, figure, frame_cell, text_on
 from ops_core.locale import Translator
 
@@ -31,55 +32,47 @@ def draw(result: RetentionResult, t: Translator, palette: Palette = LIGHT, show:
 
     `show`: `share` writes percentages into the cells, `users` the users who returned.
     """
-    cells = shown(result)
-    cohorts, columns = sorted(cells["cohort"].unique()), sorted(cells["offset"].unique())
-    n = len(cohorts)
-    names = [cohort_text(result, cohort, t) for cohort in cohorts]
-    sizes = [t("retention.people", n=int(size)) for size in cells.groupby("cohort")["users"].first()]
+    grid = _Grid.of(result)
+    n, n_columns = grid.share.shape
+    names = [cohort_text(result, cohort, t) for cohort in grid.cohorts]
+    sizes = [t("retention.people", n=size) for size in grid.users.tolist()]
     left = max(_LEFT, max(map(_pixels, names), default=0) + max(map(_pixels, sizes), default=0) + 24)
     fig = figure(palette, height=round(_ROW * (n + _FEET + 0.4)) + 40, left=left, top=30)
     fig.update_xaxes(
-        tickvals=list(range(len(columns))), ticktext=_headings(fig, result, columns, t, palette), side="top",
-        showline=False, range=[-0.5, len(columns) - 0.5],
+        tickvals=list(range(n_columns)), ticktext=_headings(fig, result, grid.columns, t, palette), side="top",
+        showline=False, range=[-0.5, n_columns - 0.5],
         automargin=False,  # the margins fit; to find that out, all is drawn twice
     )  # fmt: skip
-    table = cells.assign(
-        x=cells["offset"].map({offset: place for place, offset in enumerate(columns)}),
-        y=cells["cohort"].map({cohort: place for place, cohort in enumerate(cohorts)}),
-    )
-    ripe = table[table["share"].notna()]
-    feet = _feet(fig, result, columns, n, t, palette, show)
-    _cells(fig, result, table, _color_range(ripe["share"]), feet, t, palette, show)
-    _blank(fig, table, t)
+    feet = _feet(fig, result, grid.columns, n, t, palette, show)
+    _cells(fig, grid, names, feet, t, palette, show)
+    _blank(fig, grid, t)
     _left(fig, names, sizes, t, palette, show)
-    _blank_notes(fig, table, n, len(columns), t, palette)
-    found = newest_change(result, first_offset(result))
-    if found is not None and found.cohort in cohorts:
-        frame_cell(fig, palette, 0, cohorts.index(found.cohort))
+    _blank_notes(fig, grid, t, palette)
+    found = newest_change(result, result.reached_offsets[0])
+    if found is not None and found.cohort in grid.cohorts:
+        frame_cell(fig, palette, 0, grid.cohorts.index(found.cohort))
     return fig
 
 
 def least_width(result: RetentionResult) -> int:
     """Pixels that the map needs for its numbers not to touch."""
-    return _LEFT + 30 + _COLUMN * shown(result)["offset"].nunique()
+    return _LEFT + 30 + _COLUMN * len(_Grid.of(result).columns)
 
 
 def table(result: RetentionResult, t: Translator, show: str = "share") -> pd.DataFrame:
     """What the heat map shows, row for row: the cohorts with percentages (0–100, or users who returned), the weighted
     mean (or the sum) and the eligible users; a cell that has not ended is nan."""
-    cells = shown(result).sort_values(["cohort", "offset"])
-    cohorts, columns = sorted(cells["cohort"].unique()), sorted(cells["offset"].unique())
-    values = (cells["share"] * 100 if show == "share" else cells["returned"]).to_numpy()
-    wide = pd.DataFrame(values.reshape(len(cohorts), len(columns)), index=cohorts)
+    grid = _Grid.of(result)
+    columns = grid.columns
+    wide = pd.DataFrame(grid.share * 100 if show == "share" else grid.returned)
     labels = column_labels(result, columns, t)
     wide.columns = [t("retention.percent", column=label) for label in labels] if show == "share" else labels
-    sizes = cells.groupby("cohort")["users"].first()
-    wide.insert(0, t("retention.users"), sizes)
-    wide.insert(0, t("retention.cohort"), [cohort_text(result, cohort, t) for cohort in wide.index])
+    wide.insert(0, t("retention.users"), grid.users)
+    wide.insert(0, t("retention.cohort"), [cohort_text(result, cohort, t) for cohort in grid.cohorts])
     mean = result.mean.set_index("offset").loc[columns]
     below = mean["share"] * 100 if show == "share" else mean["returned"].where(mean["eligible"] > 0)
     feet = [
-        [t("retention.mean" if show == "share" else "retention.total"), int(sizes.sum()), *below],
+        [t("retention.mean" if show == "share" else "retention.total"), int(grid.users.sum()), *below],
         [t("retention.eligible"), None, *mean["eligible"]],
     ]
     return pd.concat([wide, pd.DataFrame(feet, columns=wide.columns)], ignore_index=True)
@@ -88,43 +81,73 @@ def table(result: RetentionResult, t: Translator, show: str = "share") -> pd.Dat
 # Pieces ------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Grid:
+    """The cells on screen, a row per cohort and a column per offset; `users` per cohort."""
+
+    cohorts: list[pd.Timestamp]
+    columns: list[int]
+    users: np.ndarray
+    returned: np.ndarray
+    share: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    ripe: np.ndarray
+    ripe_on: np.ndarray
+
+    @classmethod
+    def of(cls, result: RetentionResult) -> _Grid:
+        """The cells of cohorts with users, in the columns that any cohort has reached."""
+        cells = result.reached  # every cohort in every column, in this order
+        columns = np.unique(cells["offset"].to_numpy()).tolist()
+        wide = {name: cells[name].to_numpy().reshape(-1, len(columns)) for name in ("cohort", "users", *_IN_CELLS)}
+        return cls(
+            cohorts=[pd.Timestamp(cohort) for cohort in wide["cohort"][:, 0]],
+            columns=columns,
+            users=wide["users"][:, 0],
+            **{name: wide[name] for name in _IN_CELLS},
+        )
+
+
+_IN_CELLS = ("returned", "share", "low", "high", "ripe", "ripe_on")
+
+
 def _cells(
     fig: go.Figure,
-    result: RetentionResult,
-    table: pd.DataFrame,
-    color_range: tuple[float, float],
+    grid: _Grid,
+    names: Sequence[str],
     feet: Sequence[tuple[float, float, str, str]],
     t: Translator,
     palette: Palette,
     show: str,
 ) -> None:
-    ripe, (low, high) = table[table["share"].notna()], color_range
-    grid = np.full((int(table["y"].max()) + 1, int(table["x"].max()) + 1), np.nan)
-    words = np.full(grid.shape, "", dtype=object)
-    grid[ripe["y"], ripe["x"]] = ripe["share"]
-    words[ripe["y"], ripe["x"]] = [
+    known = ~np.isnan(grid.share)
+    places = [place.tolist() for place in np.nonzero(known)]
+    shares, returned, low, high = (
+        values[known].tolist() for values in (grid.share, grid.returned, grid.low, grid.high)
+    )
+    sizes = [t.number(size) for size in grid.users.tolist()]
+    words = np.full(grid.share.shape, "", dtype=object)
+    words[known] = [
         t(
-            "retention.cell_hover",
-            cohort=cohort_text(result, row.cohort, t),
-            share=t.share(row.share),
-            returned=t.number(row.returned),
-            users=t.number(row.users),
-            interval=t.interval(t.share(row.low), t.share(row.high)),
+            "retention.cell_hover", cohort=names[y], users=sizes[y], share=t.share(share), returned=t.number(back),
+            interval=t.interval(t.share(least), t.share(most)),
         )
-        for row in ripe.itertuples()
-    ]
+        for y, share, back, least, most in zip(places[0], shares, returned, low, high, strict=True)
+    ]  # fmt: skip
+    palest, strongest = _color_range(shares)
     colors = [[place / (len(palette.sequential) - 1), color] for place, color in enumerate(palette.sequential)]
     fig.add_heatmap(
-        z=grid, zmin=low, zmax=high, colorscale=colors, showscale=False, xgap=2, ygap=2, hoverongaps=False,
-        customdata=words, hovertemplate="%{customdata}<extra></extra>",
+        z=grid.share, zmin=palest, zmax=strongest, colorscale=colors, showscale=False, xgap=2, ygap=2,
+        hoverongaps=False, customdata=words, hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
-    dense = grid.shape[1] > _DENSE
+    dense = len(grid.columns) > _DENSE
     # The ink changes at few places of the scale: looked up there, not worked out for each cell.
     inks = [text_on(palette.heat(step / _INKS)) for step in range(_INKS + 1)]
     numbers = [
-        (x, y, t.number(share * 100, 1) if show == "share" else _count(returned, dense, t),
-         inks[round(_INKS * (share - low) / (high - low))])
-        for x, y, share, returned in zip(ripe["x"], ripe["y"], ripe["share"], ripe["returned"], strict=True)
+        (x, y, t.number(share * 100, 1) if show == "share" else _count(back, dense, t),
+         inks[round(_INKS * (share - palest) / (strongest - palest))])
+        for y, x, share, back in zip(*places, shares, returned, strict=True)
     ]  # fmt: skip
     x, y, texts, inks = zip(*numbers, *feet, strict=True)
     fig.add_scatter(
@@ -133,20 +156,19 @@ def _cells(
     )  # fmt: skip
 
 
-def _blank(fig: go.Figure, table: pd.DataFrame, t: Translator) -> None:
+def _blank(fig: go.Figure, grid: _Grid, t: Translator) -> None:
     """Cells that have not ended say on hover when they will have."""
-    blank = table[~table["ripe"]]
-    if blank.empty:
+    blank = ~grid.ripe
+    if not blank.any():
         return
-    grid = np.full((int(table["y"].max()) + 1, int(table["x"].max()) + 1), np.nan)
-    words = np.full(grid.shape, "", dtype=object)
-    days = {day: t.date(pd.Timestamp(day).date(), year=True) for day in blank["ripe_on"].unique()}
-    grid[blank["y"], blank["x"]] = 0
-    words[blank["y"], blank["x"]] = [t("retention.blank_hover", date=days[day]) for day in blank["ripe_on"]]
+    days, day = np.unique(grid.ripe_on[blank], return_inverse=True)
+    texts = [t("retention.blank_hover", date=t.date(pd.Timestamp(one).date(), year=True)) for one in days]
+    words = np.full(blank.shape, "", dtype=object)
+    words[blank] = np.array(texts, dtype=object)[day]
     nothing = "rgba(0,0,0,0)"
     fig.add_heatmap(
-        z=grid, zmin=0, zmax=1, colorscale=[[0, nothing], [1, nothing]], showscale=False, hoverongaps=False,
-        customdata=words, hovertemplate="%{customdata}<extra></extra>",
+        z=np.where(blank, 0.0, np.nan), zmin=0, zmax=1, colorscale=[[0, nothing], [1, nothing]], showscale=False,
+        hoverongaps=False, customdata=words, hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
 
 
@@ -171,11 +193,11 @@ def _count(users: float, dense: bool, t: Translator) -> str:
     return t.compact(users) if dense and users >= 10_000 else t.number(users)
 
 
-def _color_range(shares: pd.Series) -> tuple[float, float]:
+def _color_range(shares: Sequence[float]) -> tuple[float, float]:
     """The shares of the palest and the strongest colour; close shares are not blown up to the whole scale."""
-    if shares.empty or not shares.max():
+    low, high = min(shares, default=0.0), max(shares, default=0.0)
+    if not high:
         return 0.0, 1.0
-    low, high = float(shares.min()), float(shares.max())
     return max(0.0, min(low - 0.12 * (high - low), 0.75 * high)), high
 
 
@@ -197,16 +219,15 @@ def _feet(
     return found
 
 
-def _blank_notes(fig: go.Figure, table: pd.DataFrame, n: int, n_columns: int, t: Translator, palette: Palette) -> None:
+def _blank_notes(fig: go.Figure, grid: _Grid, t: Translator, palette: Palette) -> None:
     """Why cells are blank, once; and when the first cell of a row without any will count."""
-    blank = table[~table["ripe"]]
-    waiting = blank[(blank["x"] == 0)].sort_values("y")
-    for row in waiting.head(1).itertuples():
+    n, n_columns = grid.ripe.shape
+    for y in np.flatnonzero(~grid.ripe[:, 0])[:1].tolist():
         fig.add_annotation(
-            x=-0.42, y=row.y, xanchor="left", showarrow=False, font={"color": palette.ink2},
-            text=t("retention.ripe_on", date=t.date(pd.Timestamp(row.ripe_on).date())),
+            x=-0.42, y=y, xanchor="left", showarrow=False, font={"color": palette.ink2},
+            text=t("retention.ripe_on", date=t.date(pd.Timestamp(grid.ripe_on[y, 0]).date())),
         )  # fmt: skip
-    if n_columns >= 5 and len(blank) > 6:
+    if n_columns >= 5 and np.count_nonzero(~grid.ripe) > 6:
         fig.add_annotation(
             x=n_columns - 0.6, y=max(0.0, n - 2.5), xanchor="right", showarrow=False, font={"color": palette.ink2},
             text=t("retention.blank_note"),

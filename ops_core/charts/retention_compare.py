@@ -7,14 +7,14 @@ import plotly.graph_objects as go
 
 from ops_core.analyses.retention_compare import RetentionComparison
 from ops_core.charts.offset_lines import Line, draw_lines, share_tick
-from ops_core.charts.retention_words import at_column, column_labels, shown_offsets
+from ops_core.charts.retention_words import at_column, column_labels
 from ops_core.charts.theme import LIGHT, Palette
 from ops_core.locale import Translator
 
 
 def draw(comparison: RetentionComparison, t: Translator, names: tuple[str, str], palette: Palette = LIGHT) -> go.Figure:
     """The curve asked about in the accent, its reference in grey, each with its 95 % band."""
-    columns = shown_offsets(comparison.first)
+    columns = comparison.first.reached_offsets
     rows = _shown(comparison)
     lines = []
     for prefix, name, color in (("", names[0], palette.accent), ("reference_", names[1], palette.comp)):
@@ -63,4 +63,4 @@ def table(comparison: RetentionComparison, t: Translator) -> pd.DataFrame:
 
 
 def _shown(comparison: RetentionComparison) -> pd.DataFrame:
-    return comparison.columns[comparison.columns["offset"].isin(shown_offsets(comparison.first))]
+    return comparison.columns[comparison.columns["offset"].isin(comparison.first.reached_offsets)]

@@ -13,9 +13,7 @@ from ops_core.charts.retention_words import (
     at_column,
     cohort_text,
     column_labels,
-    first_offset,
     group_text,
-    shown_offsets,
 )
 from ops_core.charts.theme import LIGHT, Palette, figure, interval, reference
 from ops_core.locale import Translator
@@ -24,7 +22,7 @@ from ops_core.locale import Translator
 def draw_curves(result: RetentionResult, t: Translator, palette: Palette = LIGHT, by: str = "group") -> go.Figure:
     """Share per period since the start with Wilson bands: the weighted mean per group, or (`cohort`) the newest cohorts
     that have reached two columns."""
-    columns = shown_offsets(result)
+    columns = result.reached_offsets
     table = _newest(result, columns) if by == "cohort" else result.means[result.means["eligible"] > 0]
     table = table[table["offset"].isin(columns)]
     names = list(dict.fromkeys(table["group"]))[:MOST_LINES]
@@ -47,7 +45,7 @@ def draw_cohorts(
     result: RetentionResult, t: Translator, palette: Palette = LIGHT, offset: int | None = None
 ) -> go.Figure:
     """One column, cohort by cohort, with intervals; the dotted line is the weighted mean of the earlier ones."""
-    offset = first_offset(result) if offset is None else offset
+    offset = result.reached_offsets[0] if offset is None else offset
     rows = result.overall
     rows = rows[(rows["offset"] == offset) & rows["ripe"] & (rows["users"] > 0)].sort_values("cohort")
     found = newest_change(result, offset)
@@ -85,7 +83,7 @@ def curves_title(result: RetentionResult, t: Translator) -> str:
     if len(result.groups) == 1:
         return t("retention.curves_title")
     rows = against_rest(result)
-    clear = rows[rows["is_clear"] & rows["offset"].isin(shown_offsets(result))]
+    clear = rows[rows["is_clear"] & rows["offset"].isin(result.reached_offsets)]
     if clear.empty:
         return t("retention.curves_same" if result.query.mode != "recurring" else "retention.curves_title")
     clear = clear[::-1]  # of two groups, whose differences mirror each other, the smaller one is spoken of

@@ -15,7 +15,7 @@ from ops_core.model.intervals import FEW
 
 def headline(result: RetentionResult, t: Translator) -> str:
     """The newest cohort against the earlier ones, as far as the interval goes."""
-    offset = first_offset(result)
+    offset = result.reached_offsets[0]
     found = newest_change(result, offset)
     named = {"column": column_name(result, offset, t), "who": who(result, t)}
     if found is None:
@@ -37,7 +37,7 @@ def headline(result: RetentionResult, t: Translator) -> str:
 
 def paragraph(result: RetentionResult, t: Translator) -> str:
     """The numbers behind the headline, and what is not yet known."""
-    offset = first_offset(result)
+    offset = result.reached_offsets[0]
     found = newest_change(result, offset)
     if found is None:
         mean = result.mean[result.mean["offset"] == offset].iloc[0]
@@ -69,27 +69,6 @@ def paragraph(result: RetentionResult, t: Translator) -> str:
 def remarks(result: RetentionResult, t: Translator) -> list[str]:
     """What the data cannot tell, and what can still be answered; one sentence each."""
     return [t(f"retention.remark_{code}") for code in result.remarks if code != "nothing_ripe"]
-
-
-def shown(result: RetentionResult) -> pd.DataFrame:
-    """The cells on screen: cohorts with users, columns from the first one after the start that any cohort reached."""
-    cells = result.overall
-    has_users = cells.groupby("cohort")["users"].transform("sum") > 0
-    kept = cells[has_users & cells["offset"].isin(shown_offsets(result))]
-    return kept if len(kept) else cells
-
-
-def first_offset(result: RetentionResult) -> int:
-    """The column that headlines speak of: the first one after the start."""
-    return shown_offsets(result)[0]
-
-
-def shown_offsets(result: RetentionResult) -> list[int]:
-    """Columns after the start that at least one cohort has reached."""
-    offsets = sorted(int(offset) for offset in result.mean["offset"])
-    after = offsets if result.query.measure == "bracket" else [one for one in offsets if one > 0]
-    reached = set(result.mean.loc[result.mean["eligible"] > 0, "offset"])
-    return [one for one in after if one in reached] or after[:1]
 
 
 def cohort_text(result: RetentionResult, cohort: pd.Timestamp, t: Translator) -> str:

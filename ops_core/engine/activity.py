@@ -142,9 +142,13 @@ def _rollup(store: Store) -> UserBuckets:
     if not is_sorted(users, days):
         order = np.lexsort((days, users))
         users, days, counts = users[order], days[order], counts[order]
-    for shared in (users, days, counts):
-        shared.setflags(write=False)
-    return UserBuckets(users, days, counts)
+    return _shared(UserBuckets(users, days, counts))
+
+
+def _shared(found: UserBuckets) -> UserBuckets:
+    for column in (found.users, found.buckets, found.counts):
+        column.setflags(write=False)
+    return found
 
 
 def user_buckets(store: Store, spec: ActivitySpec, grain: str) -> UserBuckets:
@@ -152,7 +156,11 @@ def user_buckets(store: Store, spec: ActivitySpec, grain: str) -> UserBuckets:
     if grain == "hour":
         users, at_us = event_rows(store, spec)
         return counted(users, local_hours(store.rules, at_us))
-    return folded(user_days(store, spec), store.rules, grain)
+    if grain == "day" or not spec.is_any_activity or spec.segment is not None:
+        return folded(user_days(store, spec), store.rules, grain)
+    return cache_of(store).get(
+        store.data_version, ("user_buckets", grain), lambda: _shared(folded(user_days(store, spec), store.rules, grain))
+    )
 
 
 def local_hours(rules: TimeRules, at_us: np.ndarray) -> np.ndarray:

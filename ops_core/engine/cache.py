@@ -7,8 +7,12 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+
+from ops_core.engine.arrays import fetch_columns
 from ops_core.store import Store
 
 _GIB = 1 << 30
@@ -70,6 +74,18 @@ class ArrayCache:
             held -= dropped.nbytes
 
 
+@dataclass(frozen=True, eq=False)
+class KeptColumns:
+    """The columns of a query; they are shared and cannot be written to."""
+
+    columns: dict[str, np.ndarray]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return sum(column.nbytes for column in self.columns.values())
+
+
 _caches: weakref.WeakKeyDictionary[Store, ArrayCache] = weakref.WeakKeyDictionary()
 _caches_lock = threading.Lock()
 
@@ -83,6 +99,20 @@ def cache_of(store: Store) -> ArrayCache:
         if store not in _caches:
             _caches[store] = ArrayCache(min(_GIB, max(_GIB // 4, _machine_memory() // 8)))
         return _caches[store]
+
+
+def kept_columns(store: Store, statement: str, parameters: dict[str, object]) -> dict[str, np.ndarray]:
+    """The columns of a query, numbers only, read once per data version; the arrays cannot be written to."""
+
+    def read() -> KeptColumns:
+        with store.cursor() as cursor:
+            columns = fetch_columns(cursor, statement, parameters)
+        for column in columns.values():
+            column.setflags(write=False)
+        return KeptColumns(columns)
+
+    key = ("columns", statement, tuple(map(repr, sorted(parameters.items()))))
+    return cache_of(store).get(store.data_version, key, read).columns
 
 
 def _machine_memory() -> int:

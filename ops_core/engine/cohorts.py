@@ -16,6 +16,7 @@ from ops_core.engine.activity import (
     local_hours,
 )
 from ops_core.engine.arrays import fetch_columns, starts_of_runs
+from ops_core.engine.cache import kept_columns
 from ops_core.engine.first_seen import first_seen
 from ops_core.engine.selection import event_column, on_events
 from ops_core.errors import QueryError
@@ -34,13 +35,12 @@ _FIRST_ROWS = """
     SELECT user_key, epoch_us(min(occurred_at) FILTER (WHERE {conditions})) AS at_us,
            epoch_us(min(occurred_at)) AS earliest_us,
            min(occurred_at) FILTER (WHERE {conditions} AND NOT coalesce({returns}, false))
-               IS DISTINCT FROM min(occurred_at) FILTER (WHERE {conditions}) AS is_own_return,
-           {group} AS group_name
+               IS DISTINCT FROM min(occurred_at) FILTER (WHERE {conditions}) AS is_own_return {group}
     FROM events WHERE {events}
     GROUP BY user_key HAVING at_us IS NOT NULL ORDER BY user_key
 """
 _ALL_ROWS = """
-    SELECT user_key, epoch_us(occurred_at) AS at_us, coalesce({returns}, false) AS is_own_return, {group} AS group_name
+    SELECT user_key, epoch_us(occurred_at) AS at_us, coalesce({returns}, false) AS is_own_return {group}
     FROM events WHERE {events} AND {conditions}
       AND occurred_at >= make_timestamp($start_us) AND occurred_at < make_timestamp($end_us)
     ORDER BY user_key, occurred_at, is_own_return, event_id
@@ -51,8 +51,9 @@ _FIRST_SEEN = """
     FROM users LEFT JOIN (
         SELECT user_key, min(occurred_at) AS first_return_at FROM events WHERE {returns} GROUP BY user_key
     ) AS returned USING (user_key)
-    WHERE first_seen_at >= make_timestamp($start_us) AND first_seen_at < make_timestamp($end_us) ORDER BY user_key
+    WHERE first_seen_at IS NOT NULL ORDER BY user_key
 """
+_GROUP = "{column}::VARCHAR"
 _FIRST_GROUP = "arg_min_null({column}::VARCHAR, (occurred_at, event_id, {column}::VARCHAR)) FILTER (WHERE {conditions})"
 
 
@@ -156,20 +157,17 @@ def _rows(
     """Keys, instants, own-return flags and, for a breakdown by an event property, its values."""
     column = _event_breakdown(store, spec)
     if spec.mode == "first_seen":
-        if spec.returns.is_any_activity and not _has_passive_events(store):
-            seen = first_seen(store)  # without a sign-up that is an event, and any event is a return
-            inside = (seen.at_us >= spec.start_us) & (seen.at_us < spec.end_us)
-            return seen.users[inside], seen.at_us[inside], ~seen.signed_up[inside], None
-        returns, parameters = _returns(store, spec)
-        period = {"start_us": spec.start_us, "end_us": spec.end_us}
-        with store.cursor() as cursor:
-            rows = fetch_columns(cursor, _FIRST_SEEN.replace("{returns}", returns), parameters | period)
-        return rows["user_key"], rows["at_us"], rows["is_own_return"], None
+        users, at_us, own = _seen(store, spec)
+        inside = (at_us >= spec.start_us) & (at_us < spec.end_us)
+        return users[inside], at_us[inside], own[inside], None
     if _rollup_answers(store, spec):
         return _first_days(store.rules, spec, rollup())
     statement, parameters = _statement(store, spec, column)
-    with store.cursor() as cursor:
-        rows = fetch_columns(cursor, statement, parameters)
+    if column or spec.mode == "recurring":
+        with store.cursor() as cursor:
+            rows = fetch_columns(cursor, statement, parameters)
+    else:
+        rows = kept_columns(store, statement, parameters)
     users, at_us, own = rows["user_key"], rows["at_us"], rows["is_own_return"]
     names = rows["group_name"] if column else None
     if spec.mode == "recurring":
@@ -180,9 +178,19 @@ def _rows(
     return users[inside], at_us[inside], own[inside], None if names is None else names[inside]
 
 
+def _seen(store: Store, spec: EntrySpec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Keys of all users who were seen, when first, and whether that instant is a return itself."""
+    if spec.returns.is_any_activity and not _has_passive_events(store):
+        seen = first_seen(store)  # without a sign-up that is an event, and any event is a return
+        return seen.users, seen.at_us, ~seen.signed_up
+    returns, parameters = _returns(store, spec)
+    rows = kept_columns(store, _FIRST_SEEN.replace("{returns}", returns), parameters)
+    return rows["user_key"], rows["at_us"], rows["is_own_return"]
+
+
 def _has_passive_events(store: Store) -> bool:
-    with store.cursor() as cursor:
-        return bool(cursor.execute("SELECT count(*) FROM event_names WHERE is_passive").fetchone()[0])
+    ((n_passive,),) = store.small_rows("SELECT count(*) FROM event_names WHERE is_passive")
+    return n_passive > 0
 
 
 def _rollup_answers(store: Store, spec: EntrySpec) -> bool:
@@ -214,10 +222,10 @@ def _statement(store: Store, spec: EntrySpec, column: Column | None) -> tuple[st
     conditions = on_events(store, spec.filters, prefix="c")
     return_text, return_parameters = _returns(store, spec)
     statement = _ALL_ROWS if spec.mode == "recurring" else _FIRST_ROWS
-    group = "NULL::VARCHAR"
+    group = ""
     if column:
-        quoted = quote(column.column_name)
-        group = f"{quoted}::VARCHAR" if spec.mode == "recurring" else _FIRST_GROUP.replace("{column}", quoted)
+        group = f", {_GROUP if spec.mode == 'recurring' else _FIRST_GROUP} AS group_name"
+        group = group.replace("{column}", quote(column.column_name))
     for name, text in (("group", group), ("events", events), ("conditions", conditions.text), ("returns", return_text)):
         statement = statement.replace("{" + name + "}", text)
     parameters = {**parameters, **conditions.parameters, **return_parameters}

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ops_core.engine.activity import in_segment
-from ops_core.engine.arrays import fetch_columns
-from ops_core.engine.cache import cache_of
+from ops_core.engine.cache import kept_columns
 from ops_core.model.segment import Segment
 from ops_core.store import Store
 
@@ -28,15 +27,11 @@ class FirstSeen:
     signed_up: np.ndarray
     is_left_censored: np.ndarray
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return self.users.nbytes + self.at_us.nbytes + self.signed_up.nbytes + self.is_left_censored.nbytes
-
 
 def first_seen(store: Store) -> FirstSeen:
     """All users who were seen. The arrays are shared: they cannot be written to."""
-    return cache_of(store).get(store.data_version, "first_seen", lambda: _read(store))
+    rows = kept_columns(store, _FIRST_SEEN, {})
+    return FirstSeen(rows["user_key"], rows["at_us"], rows["signed_up"], rows["is_left_censored"])
 
 
 def first_seen_days(store: Store, segment: Segment | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -45,11 +40,3 @@ def first_seen_days(store: Store, segment: Segment | None = None) -> tuple[np.nd
     users, days, censored = found.users, store.rules.local_days(found.at_us), found.is_left_censored
     keep = in_segment(store, segment, users)
     return (users, days, censored) if keep is None else (users[keep], days[keep], censored[keep])
-
-
-def _read(store: Store) -> FirstSeen:
-    with store.cursor() as cursor:
-        rows = fetch_columns(cursor, _FIRST_SEEN)
-    for shared in rows.values():
-        shared.setflags(write=False)
-    return FirstSeen(rows["user_key"], rows["at_us"], rows["signed_up"], rows["is_left_censored"])

@@ -17,7 +17,7 @@ from ops_core.engine.activity import (
     bucket_end_us,
     counted,
     event_rows,
-    folded,
+    user_buckets,
     user_days,
 )
 from ops_core.engine.cohorts import Entries, Rollup, entries
@@ -125,7 +125,7 @@ def _return_pairs(store: Store, spec: RetentionSpec, entered: Entries, rollup: R
         pairs = UserBuckets(pairs.users[before], pairs.buckets[before], pairs.counts[before])
         return counted(pairs.users, spec.entry.bucket_of_days(rules, pairs.buckets), pairs.counts)
     if spec.returns.is_any_activity and grain != "hour":
-        return folded(rollup(), rules, grain)
+        return user_buckets(store, ActivitySpec(), grain)
     return _event_pairs(store, spec, entered, int(window_end_us(store, spec, entered.cohorts[-1:]).max()))
 
 

@@ -60,7 +60,7 @@ def test_every_measure_draws_in_both_themes_and_languages(palette, measure: str)
             assert draw(result, t, palette).layout.height > 100
         assert words.headline(result, t)
         assert words.paragraph(result, t)
-        assert len(charts.table(result, t)) == len(charts.shown(result)["cohort"].unique()) + 2
+        assert len(charts.table(result, t)) == len(result.reached["cohort"].unique()) + 2
 
 
 def test_a_headline_judges_nothing_on_a_handful():
