@@ -17,6 +17,7 @@ from ui.annotation_table import known
 from ui.choices import pick, pick_number
 from ui.current import View
 from ui.layout import chart, head_place, more, panel, panel_head
+from ui.properties import properties
 from ui.session import drawn, remembered
 from ui.tables import Column, table
 from ui.text import mark, plain, spaced
@@ -166,19 +167,10 @@ def _running(view: View, grain: str) -> Period:
 
 
 def _properties(view: View) -> dict[str, str]:
-    found = {_NONE: view.t("trends.breakdown_none")}
-    for scope, prefix in (("user", "user."), ("event", "")):
-        frame = _known(view, scope)
-        names = frame.loc[frame["n_distinct"].between(2, _MOST_VALUES), "name"]
-        found |= {prefix + name: name for name in names}
-    return found
+    fits = [one for one in properties(view, "user", "event") if 2 <= one.n_distinct <= _MOST_VALUES]
+    return {_NONE: view.t("trends.breakdown_none")} | {one.code: one.name for one in fits}
 
 
 def _numbers(view: View) -> dict[str, str]:
-    frame = _known(view, "event")
-    names = frame.loc[frame["type"] == "number", "name"]
-    return {"value": view.t("trends.amount")} | {name: name for name in names}
-
-
-def _known(view: View, scope: str) -> pd.DataFrame:
-    return remembered(lambda workspace: workspace.properties(scope), view.workspace, detail=scope)
+    numbers = {one.name: one.name for one in properties(view, "event") if one.type == "number"}
+    return {"value": view.t("trends.amount")} | numbers

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from ops_core.analyses.trend_query import Series, TrendsQuery
 from ops_core.engine import trends as engine
@@ -53,20 +52,12 @@ class Line:
     denominator: np.ndarray
     is_empty: np.ndarray
 
-    def frame(self, rules: TimeRules, window: Window) -> pd.DataFrame:
-        """Rows: group, place (from 0), bucket, value, numerator, denominator."""
-        n = self.value.shape[1]
-        starts = window.starts_local_us(rules, window.first, window.end)[:-1].astype("datetime64[us]")
-        return pd.DataFrame(
-            {
-                "group": np.repeat(np.array(self.groups, dtype=object), n),
-                "place": np.tile(np.arange(n), len(self.groups)),
-                "bucket": np.tile(starts, len(self.groups)),
-                "value": self.value.ravel(),
-                "numerator": self.numerator.ravel(),
-                "denominator": self.denominator.ravel(),
-            }
-        )
+    def cut(self, first: int, end: int) -> Line:
+        """The same over buckets first … end − 1, counted from the line's own first."""
+        return replace(
+            self, value=self.value[:, first:end], numerator=self.numerator[:, first:end],
+            denominator=self.denominator[:, first:end],
+        )  # fmt: skip
 
 
 def measured(
@@ -112,22 +103,23 @@ def _of_measure(series: Series, counts: engine.Counts) -> tuple[np.ndarray, np.n
     if series.measure == "sum":
         return counts.totals, counts.totals, unknown
     if series.measure == "per_user":
-        return _divided(events, users), events, users
+        return divided(events, users), events, users
     if series.measure == "mean":
-        return _divided(counts.totals, n_amounts), counts.totals, n_amounts
+        return divided(counts.totals, n_amounts), counts.totals, n_amounts
     return counts.quantiles, unknown, n_amounts
 
 
 def _combined(formula: str, first: Line, second: Line) -> Line:
     value = {
-        "ratio": lambda: _divided(first.value, second.value),
+        "ratio": lambda: divided(first.value, second.value),
         "difference": lambda: first.value - second.value,
         "sum": lambda: first.value + second.value,
     }[formula]()
     return Line(first.groups, value, first.value, second.value, first.is_empty & second.is_empty)
 
 
-def _divided(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+def divided(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """The quotient, nan where the divisor is 0 or unknown."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(below != 0, above / np.where(below != 0, below, 1.0), np.nan)
 

@@ -9,23 +9,28 @@ an event property may share users.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from ops_core.analyses.anomalies import MOST, SEASONS, normal_range
 from ops_core.analyses.outlook import Outlook, outlook_of
+from ops_core.analyses.trend_points import Points
 from ops_core.analyses.trend_query import MEASURES, Series, Target, TrendsQuery
-from ops_core.analyses.trend_values import Line, Window, bucket_of, complete_until_us, first_whole_bucket, measured
+from ops_core.analyses.trend_values import (
+    Window,
+    bucket_of,
+    complete_until_us,
+    divided,
+    first_whole_bucket,
+    measured,
+)
 from ops_core.engine import trends as engine
 from ops_core.engine.trends import EVERYTHING, MISSING, OTHER
 from ops_core.errors import QueryError
 from ops_core.model.alignment import year_before
 from ops_core.model.period import Period
-from ops_core.model.time import DAY_US, TimeRules
+from ops_core.model.time import DAY_US
 from ops_core.workspace import Workspace, one_state
 
 __all__ = [
@@ -75,19 +80,11 @@ def analyze(workspace: Workspace, query: TrendsQuery) -> TrendsResult:
     first, end = _buckets(workspace, query)
     groups = _groups(workspace, query, Window(first, end, query.grain))
     shown_from = min(first, max(first - query.context_buckets, first_whole_bucket(workspace, query.grain)))
-    window = Window(shown_from, end, query.grain, query.width)
-    count = functools.partial(measured, workspace.store, query, groups)
-    lines = count(window)
-    points = _points(workspace, query, window, lines)
-    points["in_period"] = points["place"] >= first - shown_from
-    points = _with_comparison(workspace, query, window, points, count)
-    points = _with_normal_range(workspace, query, window, points, count)
-    points = points[_exists(workspace.rules, window)[points["place"]]]
+    points = Points(workspace, query, groups, Window(shown_from, end, query.grain, query.width), first)
     totals, complete = _totals(workspace, query, groups)
-    hidden = _empty_groups(lines.values())
-    points, totals = (table[~table["group"].isin(hidden)].reset_index(drop=True) for table in (points, totals))
+    totals = totals[~totals["group"].isin(points.empty_groups)].reset_index(drop=True)
     outlook = outlook_of(workspace, query) if query.target else None
-    return TrendsResult(query, points.drop(columns="place"), totals, groups, complete, outlook)
+    return TrendsResult(query, points.table(), totals, groups, complete, outlook)
 
 
 def _buckets(workspace: Workspace, query: TrendsQuery) -> tuple[int, int]:
@@ -119,96 +116,6 @@ def _groups(workspace: Workspace, query: TrendsQuery, window: Window) -> tuple[s
     return tuple(found)[: query.top]
 
 
-def _points(workspace: Workspace, query: TrendsQuery, window: Window, lines: dict[str, Line]) -> pd.DataFrame:
-    partial = _is_partial(workspace, query, window)
-    # A smoothed point whose window reaches back before the data would be too low.
-    short = np.arange(window.first, window.end) - window.lead < first_whole_bucket(workspace, query.grain)
-    frames = []
-    for name, line in lines.items():
-        frame = line.frame(workspace.rules, window)
-        frame.insert(0, "line", name)
-        frame["partial"] = partial[frame["place"]]
-        if window.lead:
-            frame["value"] = frame["value"].mask(short[frame["place"]])
-        frames.append(frame)
-    return pd.concat(frames, ignore_index=True)
-
-
-def _exists(rules: TimeRules, window: Window) -> np.ndarray:
-    """Which buckets there are: the hour that a clock skips in spring is none."""
-    return np.diff(window.edges_us(rules)) > 0
-
-
-def _empty_groups(lines: Iterable[Line]) -> set[str]:
-    """Of "other" and "no value", the last two of a breakdown, those with nothing in them."""
-    lines = list(lines)
-    rest = lines[0].groups[-2:] if len(lines[0].groups) > 1 else ()
-    nothing = np.logical_and.reduce([line.is_empty for line in lines])[-2:]
-    return {name for name, empty in zip(rest, nothing, strict=False) if empty}
-
-
-def _is_partial(workspace: Workspace, query: TrendsQuery, window: Window) -> np.ndarray:
-    edges = np.array(window.edges_us(workspace.rules))
-    before_data = np.arange(window.first, window.end) < first_whole_bucket(workspace, query.grain)
-    return (edges[1:] > workspace.as_of_us) | before_data
-
-
-def _with_comparison(
-    workspace: Workspace, query: TrendsQuery, window: Window, points: pd.DataFrame, count: functools.partial
-) -> pd.DataFrame:
-    if query.compare is None:
-        return points
-    own_first = window.first + int(points.loc[points["in_period"], "place"].min())
-    partners = _partners(workspace.rules, query, np.arange(window.first, window.end), own_first)
-    other = Window(int(partners.min()), int(partners.max()) + 1, query.grain, query.width)
-    known_from, rules = first_whole_bucket(workspace, query.grain), workspace.rules
-    pieces = []
-    for name, line in count(other).items():
-        piece = line.frame(rules, other)
-        piece["compare_value"] = piece["value"].where(piece["place"] + other.first >= known_from)
-        pieces.append(piece.assign(line=name, partner=piece["place"] + other.first, compare_bucket=piece["bucket"]))
-    table = pd.concat(pieces)[["line", "group", "partner", "compare_bucket", "compare_value"]]
-    joined = points.assign(partner=partners[points["place"]]).merge(table, on=["line", "group", "partner"], how="left")
-    joined.loc[~joined["in_period"], "compare_value"] = np.nan
-    joined.loc[~joined["in_period"], "compare_bucket"] = pd.NaT
-    ends = np.array(other.edges_us(rules))[1:]
-    unripe = ends[joined["partner"].to_numpy() - other.first] > workspace.as_of_us
-    difference = (joined["value"] - joined["compare_value"]).where(~(joined["partial"] | unripe))
-    relative = (difference / joined["compare_value"]).where(joined["compare_value"] != 0)
-    return joined.assign(difference=difference, relative=relative).drop(columns="partner")
-
-
-def _partners(rules: TimeRules, query: TrendsQuery, own: np.ndarray, first: int) -> np.ndarray:
-    """The bucket that each bucket is compared with; `first` is the first one of the period."""
-    if query.compare == "year":
-        return np.array([year_before(rules, int(index), query.grain) for index in own])
-    if query.compare == "previous":
-        return own - (int(own[-1]) + 1 - first)
-    start_us, _ = query.compare.bounds(rules)
-    return own - first + int(bucket_of(rules, np.array([start_us]), query.grain)[0])
-
-
-def _with_normal_range(
-    workspace: Workspace, query: TrendsQuery, window: Window, points: pd.DataFrame, count: functools.partial
-) -> pd.DataFrame:
-    if query.breakdown or query.width != 1:
-        return points.assign(normal_low=np.nan, normal_high=np.nan, unusual=0)
-    earliest = max(window.first - MOST * SEASONS[query.grain], first_whole_bucket(workspace, query.grain))
-    longer = Window(min(earliest, window.first), window.end, query.grain, 1)
-    complete = ~_is_partial(workspace, query, longer) & _exists(workspace.rules, longer)
-    back = window.first - longer.first
-    for name, line in count(longer).items():
-        is_count = query.formula is None and query.series[int(name) - 1].is_count
-        is_share = query.formula == "ratio" and all(series.is_count for series in query.series)
-        of = line.denominator[0] if is_share else None
-        found = normal_range(line.value[0], query.grain, complete, is_count, of)
-        rows = points["line"] == name
-        points.loc[rows, "normal_low"] = found.low[back:]
-        points.loc[rows, "normal_high"] = found.high[back:]
-        points.loc[rows, "unusual"] = found.unusual[back:]
-    return points.astype({"unusual": int})
-
-
 # Totals ------------------------------------------------------------------------------------------------------------
 
 
@@ -220,37 +127,38 @@ def _totals(
     names = ["line", "group", "value", "numerator", "denominator", "share", "compare_value", "difference", "relative"]
     if end_us <= start_us:
         return pd.DataFrame(columns=names), None
-    table = _one_stretch(workspace, query, groups, start_us, end_us)
-    table["share"] = _shares(table, query)
+    value, numerator, denominator, of_row = _one_stretch(workspace, query, groups, start_us, end_us)
     compared = _compared_stretch(workspace, query, start_us, end_us)
-    table["compare_value"] = np.nan
-    if compared:
-        table["compare_value"] = _one_stretch(workspace, query, groups, *compared)["value"]
-    table["difference"] = table["value"] - table["compare_value"]
-    table["relative"] = (table["difference"] / table["compare_value"]).where(table["compare_value"] != 0)
-    return table[names], (start_us, end_us)
+    compare_value = _one_stretch(workspace, query, groups, *compared)[0] if compared else np.full(len(value), np.nan)
+    difference = value - compare_value
+    columns = (value, numerator, denominator, _shares(value, query), compare_value, difference,
+               divided(difference, compare_value))  # fmt: skip
+    table = pd.DataFrame(of_row, columns=names[:2])
+    return table.assign(**dict(zip(names[2:], columns, strict=True))), (start_us, end_us)
 
 
 def _one_stretch(
     workspace: Workspace, query: TrendsQuery, groups: tuple[str, ...], start_us: int, end_us: int
-) -> pd.DataFrame:
-    rows = []
-    for name, line in measured(workspace.store, query, groups, (start_us, end_us)).items():
-        for place, group in enumerate(line.groups):
-            value = (line.value[place, 0], line.numerator[place, 0], line.denominator[place, 0])
-            rows.append((name, group, *value))
-    return pd.DataFrame(rows, columns=["line", "group", "value", "numerator", "denominator"])
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[tuple[str, str]]]:
+    """Value, numerator and denominator of each line and group over a stretch, and their names."""
+    lines = measured(workspace.store, query, groups, (start_us, end_us))
+    value, numerator, denominator = (
+        np.concatenate([getattr(line, name)[:, 0] for line in lines.values()])
+        for name in ("value", "numerator", "denominator")
+    )
+    return value, numerator, denominator, [(name, group) for name, line in lines.items() for group in line.groups]
 
 
-def _shares(table: pd.DataFrame, query: TrendsQuery) -> pd.Series:
+def _shares(value: np.ndarray, query: TrendsQuery) -> np.ndarray:
     of_user = query.breakdown is not None and query.breakdown.startswith("user.")
     adds_up = query.formula is None and all(
         series.is_additive or (series.measure == "users" and of_user) for series in query.series
     )
     if not (query.breakdown and adds_up):
-        return pd.Series(np.nan, index=table.index)
-    whole = table.groupby("line")["value"].transform("sum")
-    return (table["value"] / whole).where(whole > 0)
+        return np.full(len(value), np.nan)
+    by_line = value.reshape(len(query.line_names), -1)
+    whole = np.broadcast_to(np.nansum(by_line, axis=1, keepdims=True), by_line.shape).ravel()
+    return np.where(whole > 0, divided(value, whole), np.nan)
 
 
 def _compared_stretch(workspace: Workspace, query: TrendsQuery, start_us: int, end_us: int) -> tuple[int, int] | None:

@@ -49,23 +49,24 @@ def text(annotation: Annotation, t: Translator) -> str:
     return t("annotations.named", kind=t(f"annotations.kind_{annotation.kind}"), text=annotation.text)
 
 
-def draw_marks(fig: go.Figure, marked: Marked, n_buckets: int, t: Translator, palette: Palette) -> None:
+def draw_marks(
+    fig: go.Figure, marked: Marked, buckets: Sequence[pd.Timestamp], t: Translator, palette: Palette
+) -> None:
     """Each annotation from its first to its last bucket, behind the lines; the newest labels that have room."""
     spans: dict[Annotation, list[pd.Timestamp]] = {}
     for bucket, here in marked.items():
         for one in here:
             spans.setdefault(one, []).append(bucket)
-    for first, last in {(buckets[0], buckets[-1]) for buckets in spans.values()}:
+    for first, last in dict.fromkeys((span[0], span[-1]) for span in spans.values()):
         line = {"color": palette.comp, "width": 1, "dash": "dot"} if first == last else {"width": 0}
         fig.add_shape(
             type="rect", x0=first, x1=last, y0=0, y1=1, yref="paper", layer="below", line=line,
             fillcolor=faded(palette.comp, 0.14),
         )  # fmt: skip
-    axis = sorted(pd.Timestamp(x) for trace in fig.data for x in trace.x)
-    room = (axis[-1] - axis[0]) / min(_ROOM, n_buckets)
+    room = (buckets[-1] - buckets[0]) / min(_ROOM, len(buckets))
     labelled: list[pd.Timestamp] = []
-    for one, buckets in sorted(spans.items(), key=lambda item: item[1][0], reverse=True):
-        middle = buckets[0] + (buckets[-1] - buckets[0]) / 2
+    for one, span in sorted(spans.items(), key=lambda item: item[1][0], reverse=True):
+        middle = span[0] + (span[-1] - span[0]) / 2
         crowded = any(abs(middle - other) < room for other in labelled)
         if one.kind == "workday" or crowded or len(labelled) == _MOST_LABELS:
             continue

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -51,31 +54,32 @@ def draw(
 
     `annotations` are marked where they touch the buckets.
     """
-    buckets = result.points["bucket"].drop_duplicates().tolist()
+    lines = _lines(result)
+    buckets = lines[0].bucket if lines else []
     marked = marked_buckets(buckets, annotations)
-    lines = list(result.points.groupby(["line", "group"], sort=False))[:_MOST_LINES]
     alone = len(lines) == 1
     fig = figure(palette, height=336, right=16 if alone else 104, hover="x", top=18)
     ends: list[tuple[float, object, str, str]] = []
-    for place, ((line, group), rows) in enumerate(lines):
+    for place, rows in enumerate(lines):
         color = palette.accent if alone else palette.series(place)
-        name = group_name(group, t) if result.query.breakdown else line_name(result.query, line, t)
+        name = group_name(rows.group, t) if result.query.breakdown else line_name(result.query, rows.line, t)
         if alone:
             _range(fig, rows, palette)
             _comparison(fig, result, rows, t, palette)
         symbol = MARKERS[min(place, len(MARKERS) - 1)]
         _line(fig, result, rows, color, name, symbol, t, palette, alone=alone, marked=marked)
-        known = rows[rows["value"].notna()]
+        known = np.flatnonzero(~np.isnan(rows.value))
         if len(known):
-            last = known.iloc[-1]
-            ends.append((float(last["value"]), last["bucket"], name, color))
+            ends.append((float(rows.value[known[-1]]), rows.bucket[known[-1]], name, color))
+    axis_range = _axis_range(result)
     if alone:
-        _unusual(fig, result, lines[0][1], t, palette)
+        _unusual(fig, result, lines[0], t, palette)
     else:
-        end_names(fig, palette, ends, _axis_range(result))
+        end_names(fig, palette, ends, axis_range)
     if marked:
-        draw_marks(fig, marked, len(buckets), t, palette)
-    _axes(fig, result, t)
+        draw_marks(fig, marked, buckets, t, palette)
+    _value_axis(fig, result, axis_range, t)
+    _ticks(fig, buckets, lambda bucket: tick_text(result.query, bucket, t))
     return fig
 
 
@@ -144,7 +148,7 @@ def draw_outlook(outlook: Outlook, result: TrendsResult, t: Translator, palette:
     room = 0.1 * (highest - lowest or 1.0)
     axis_range = (lowest - (0 if outlook.adds_up else room), highest + room)
     _value_axis(fig, result, axis_range, t)
-    _ticks(fig, outlook.path["bucket"], lambda bucket: t.date(bucket.date()))
+    _ticks(fig, outlook.path["bucket"].tolist(), lambda bucket: t.date(bucket.date()))
     return fig
 
 
@@ -176,109 +180,139 @@ def table(result: TrendsResult, t: Translator, annotations: Sequence[Annotation]
 # Pieces ------------------------------------------------------------------------------------------------------------
 
 
-def _range(fig: go.Figure, rows: pd.DataFrame, palette: Palette) -> None:
-    known = rows[rows["normal_low"].notna() & ~rows["partial"]]
+@dataclass(frozen=True)
+class _Rows:
+    """The points of one line and group, in order of time."""
+
+    line: str
+    group: str
+    x: np.ndarray
+    bucket: list[pd.Timestamp]
+    value: np.ndarray
+    partial: np.ndarray
+    in_period: np.ndarray
+    normal_low: np.ndarray
+    normal_high: np.ndarray
+    unusual: np.ndarray
+    compare_value: np.ndarray | None = None
+    compare_bucket: list[pd.Timestamp] | None = None
+
+    def buckets(self, places: Sequence[int]) -> list[pd.Timestamp]:
+        """The buckets at some places."""
+        return [self.bucket[place] for place in places]
+
+
+def _lines(result: TrendsResult) -> list[_Rows]:
+    """The first lines and groups, as many as a chart shows."""
+    points = result.points
+    names = [field.name for field in fields(_Rows) if field.name in points]
+    columns = {name: points[name].to_numpy() for name in names} | {"x": points["bucket"].to_numpy()}
+    for name in ("bucket", "compare_bucket"):
+        if name in columns:
+            columns[name] = points[name].tolist()
+    line, group = columns.pop("line"), columns.pop("group")
+    starts = [0, *(np.flatnonzero((line[1:] != line[:-1]) | (group[1:] != group[:-1])) + 1), len(points)]
+    return [
+        _Rows(line[first], group[first], **{name: column[first:end] for name, column in columns.items()})
+        for first, end in itertools.pairwise(starts[: _MOST_LINES + 1])
+        if first < end
+    ]
+
+
+def _range(fig: go.Figure, rows: _Rows, palette: Palette) -> None:
+    known = np.flatnonzero(~np.isnan(rows.normal_low) & ~rows.partial)
     if len(known) > 1:
-        band(
-            fig,
-            known["bucket"].tolist(),
-            known["normal_low"].tolist(),
-            known["normal_high"].tolist(),
-            palette.comp,
-            0.16,
-        )
+        low, high = rows.normal_low[known].tolist(), rows.normal_high[known].tolist()
+        band(fig, rows.buckets(known), low, high, palette.comp, 0.16)
 
 
-def _comparison(fig: go.Figure, result: TrendsResult, rows: pd.DataFrame, t: Translator, palette: Palette) -> None:
-    if "compare_value" not in rows or not rows["compare_value"].notna().any():
+def _comparison(fig: go.Figure, result: TrendsResult, rows: _Rows, t: Translator, palette: Palette) -> None:
+    if rows.compare_value is None or np.isnan(rows.compare_value).all():
         return
     fig.add_scatter(
-        x=rows["bucket"], y=rows["compare_value"], mode="lines", cliponaxis=False,
+        x=rows.x, y=rows.compare_value, mode="lines", cliponaxis=False,
         line={"color": palette.comp, "width": 1.5, "dash": "dash"},
         customdata=[
-            t("trends.compare_hover", bucket=bucket_text(result.query, row.compare_bucket, t),
-              value=value_text(result, row.compare_value, t, exact=True))
-            if row.compare_value == row.compare_value else ""
-            for row in rows.itertuples()
+            t("trends.compare_hover", bucket=bucket_text(result.query, bucket, t),
+              value=value_text(result, value, t, exact=True)) if value == value else ""
+            for bucket, value in zip(rows.compare_bucket, rows.compare_value.tolist(), strict=True)
         ],
         hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
 
 
 def _line(
-    fig: go.Figure, result: TrendsResult, rows: pd.DataFrame, color: str, name: str, symbol: str, t: Translator,
+    fig: go.Figure, result: TrendsResult, rows: _Rows, color: str, name: str, symbol: str, t: Translator,
     palette: Palette, *, alone: bool, marked: Marked,
 ) -> None:  # fmt: skip
-    whole, late = rows[~rows["partial"]], rows[rows["partial"]]
-    context = whole[~whole["in_period"]] if alone else whole.iloc[:0]
-    own = whole[whole["in_period"]] if alone else whole
+    own = np.flatnonzero(~rows.partial & rows.in_period if alone else ~rows.partial)
+    context = np.flatnonzero(~rows.partial & ~rows.in_period) if alone else own[:0]
     if len(context):
         # The line goes on into the period, so that there is no gap between the two.
-        context = pd.concat([context, own.head(1)])
-    for part, ink in ((context, palette.comp), (own, color)):
-        if part.empty:
+        context = np.append(context, own[:1])
+    for places, ink in ((context, palette.comp), (own, color)):
+        if not len(places):
             continue
-        few = len(part) <= 45
+        few = len(places) <= 45
         fig.add_scatter(
-            x=part["bucket"], y=part["value"], name=name, cliponaxis=False, connectgaps=False,
+            x=rows.x[places], y=rows.value[places], name=name, cliponaxis=False, connectgaps=False,
             mode="lines+markers" if few else "lines", line={"color": ink, "width": 2},
             marker={"size": 5, "symbol": symbol, "color": ink},
-            customdata=[_hover(result, row, name, t, marked, alone=alone) for row in part.itertuples()],
+            customdata=[_hover(result, rows, place, name, t, marked, alone=alone) for place in places.tolist()],
             hovertemplate="%{customdata}<extra></extra>",
         )  # fmt: skip
-    after = late[late["bucket"] > (whole["bucket"].max() if len(whole) else late["bucket"].min())]
+    whole, late = np.flatnonzero(~rows.partial), np.flatnonzero(rows.partial)
+    after = late[late > (whole[-1] if len(whole) else late[:1])]
     if len(after):
-        both = pd.concat([whole.tail(1), after])
-        partial(fig, palette, both["bucket"].tolist(), both["value"].tolist(), color=color)
+        both = np.append(whole[-1:], after)
+        partial(fig, palette, rows.buckets(both), rows.value[both].tolist(), color=color)
 
 
-def _hover(result: TrendsResult, row: object, name: str, t: Translator, marked: Marked, *, alone: bool) -> str:
-    bucket, value = bucket_text(result.query, row.bucket, t), value_text(result, row.value, t, exact=True)
+def _hover(
+    result: TrendsResult, rows: _Rows, place: int, name: str, t: Translator, marked: Marked, *, alone: bool
+) -> str:
+    bucket = bucket_text(result.query, rows.bucket[place], t)
+    value = value_text(result, float(rows.value[place]), t, exact=True)
     if not alone:
         told = t("trends.hover_group", bucket=bucket, value=value, name=name)
-    elif row.normal_low != row.normal_low:
+    elif np.isnan(rows.normal_low[place]):
         told = t("trends.hover", bucket=bucket, value=value)
     else:
-        normal = t.interval(value_text(result, row.normal_low, t), value_text(result, row.normal_high, t))
-        told = t("trends.hover_normal", bucket=bucket, value=value, range=normal)
-    happened = escaped(words(marked, row.bucket, t))
+        low, high = (value_text(result, float(edge[place]), t) for edge in (rows.normal_low, rows.normal_high))
+        told = t("trends.hover_normal", bucket=bucket, value=value, range=t.interval(low, high))
+    happened = escaped(words(marked, rows.bucket[place], t))
     return f"{told}<br>{happened}" if happened else told
 
 
-def _unusual(fig: go.Figure, result: TrendsResult, rows: pd.DataFrame, t: Translator, palette: Palette) -> None:
+def _unusual(fig: go.Figure, result: TrendsResult, rows: _Rows, t: Translator, palette: Palette) -> None:
     """Unusual points stand out; whether high is good is not known of an event, so they are ink, not green or rust."""
-    marked = rows[rows["unusual"] != 0]
-    if marked.empty:
+    marked = np.flatnonzero(rows.unusual)
+    if not len(marked):
         return
     fig.add_scatter(
-        x=marked["bucket"], y=marked["value"], mode="markers", hoverinfo="skip", cliponaxis=False,
+        x=rows.x[marked], y=rows.value[marked], mode="markers", hoverinfo="skip", cliponaxis=False,
         marker={"size": 9, "color": palette.ink, "line": {"color": palette.bg, "width": 1.5}},
     )  # fmt: skip
     # Labels of neighbours would lie on each other: from the newest back, those with room between them.
-    room, labelled, last = max(2, len(rows) // 12), [], len(rows) * 2
-    places = {bucket: place for place, bucket in enumerate(rows["bucket"])}
-    for row in marked.iloc[::-1].itertuples():
-        if last - places[row.bucket] >= room and len(labelled) < _MOST_LABELS:
-            labelled.append(row)
-            last = places[row.bucket]
-    for row in labelled:
+    room, last, n_labels = max(2, len(rows.bucket) // 12), len(rows.bucket) * 2, 0
+    for place in marked[::-1].tolist():
+        if last - place < room or n_labels == _MOST_LABELS:
+            continue
+        last, n_labels = place, n_labels + 1
+        is_high, value = rows.unusual[place] > 0, float(rows.value[place])
         fig.add_annotation(
-            x=row.bucket, y=row.value, text=("▲ " if row.unusual > 0 else "▼ ") + value_text(result, row.value, t),
-            showarrow=False, yshift=14 if row.unusual > 0 else -14, font={"color": palette.ink},
+            x=rows.bucket[place], y=value, text=("▲ " if is_high else "▼ ") + value_text(result, value, t),
+            showarrow=False, yshift=14 if is_high else -14, font={"color": palette.ink},
         )  # fmt: skip
 
 
 def _axis_range(result: TrendsResult) -> tuple[float, float]:
     shown = [name for name in ("value", "compare_value", "normal_low", "normal_high") if name in result.points]
-    low, high = result.points[shown].min().min(), result.points[shown].max().max()
+    values = np.concatenate([result.points[name].to_numpy() for name in shown])
+    known = values[~np.isnan(values)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (np.nan, np.nan)
     room = 0.06 * ((high - low) or abs(high) or 1.0)
     return min(low, 0) if starts_at_zero(result) else low - room, high + room
-
-
-def _axes(fig: go.Figure, result: TrendsResult, t: Translator) -> None:
-    _value_axis(fig, result, _axis_range(result), t)
-    buckets = result.points["bucket"].drop_duplicates()
-    _ticks(fig, buckets, lambda bucket: tick_text(result.query, bucket, t))
 
 
 def _value_axis(fig: go.Figure, result: TrendsResult, axis_range: tuple[float, float], t: Translator) -> None:
@@ -290,9 +324,9 @@ def _value_axis(fig: go.Figure, result: TrendsResult, axis_range: tuple[float, f
         value_ticks(fig, axis_range, money_tick(t) if is_money(result) else t.compact)
 
 
-def _ticks(fig: go.Figure, buckets: pd.Series, text: object) -> None:
+def _ticks(fig: go.Figure, buckets: Sequence[pd.Timestamp], text: object) -> None:
     step = max(1, -(-len(buckets) // _TICKS))
-    chosen = list(buckets)[::-1][::step][::-1]
+    chosen = buckets[::-1][::step][::-1]
     fig.update_xaxes(tickvals=chosen, ticktext=[text(bucket) for bucket in chosen])
     fig.with_room(bottom=BELOW)
 

@@ -214,8 +214,8 @@ def starts_at_zero(result: TrendsResult) -> bool:
 
 def main_points(result: TrendsResult) -> pd.DataFrame:
     """The points of the first line, of all users together or else of the first group."""
-    rows = result.points[result.points["line"] == result.query.line_names[0]]
-    return rows[rows["group"] == rows["group"].iloc[0]]
+    line, group = result.points["line"], result.points["group"]
+    return result.points.iloc[: int(((line == line.iloc[0]) & (group == group.iloc[0])).sum())]  # they come first
 
 
 def main_total(result: TrendsResult) -> pd.Series | None:
