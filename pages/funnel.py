@@ -25,11 +25,13 @@ def render() -> None:
         ui.note(ui.plain(t("funnel.asked_in_vain", why=asked.wrong.sentence(t))), "warning")
     result = controls.answer(view, asked.query)
     comparison = controls.compared(view, asked, result)
-    ui.answer(
-        ui.plain(words.headline(result, t, comparison, asked.against)),
-        ui.plain(words.paragraph(result, t, view.period_name, comparison, asked.against)),
-    )
-    panels.charts_of(view, result, comparison, asked.by)
+    place = ui.answer_place()
+    with ui.panels():
+        panels.bars(view, result, comparison)
+        headline = words.headline(result, t, comparison, asked.against)
+        paragraph = words.paragraph(result, t, view.period_name, comparison, asked.against)
+        ui.answer(ui.plain(headline), ui.plain(paragraph), place=place)
+        panels.details(view, result, comparison, asked.by)
     panels.trend(view, asked.query, comparison)
     panels.steps_table(view, result, comparison)
     people.section(view, result, comparison)

@@ -17,13 +17,14 @@ def render() -> None:
         query = controls.query(view)
         limits, counts = controls.rules(view)
     flow = ui.cached(lifecycle.analyze, workspace, query)
-    ui.answer(charts.headline(flow, t), charts.paragraph(flow, t))
+    place = ui.answer_place()
     ui.panel(
         t("lifecycle.flow_title"),
         t("lifecycle.flow_subtitle", unit=t(f"lifecycle.flow_unit_{query.grain}"), legend=controls.legend(t, palette)),
         ui.drawn("flow", lambda: charts.draw_flow(flow, t, palette), view, flow),
         flow.flow, name="lifecycle_flow", columns=controls.flow_columns(t),
     )  # fmt: skip
+    ui.answer(charts.headline(flow, t), charts.paragraph(flow, t), place=place)
     ui.definition(ui.spaced(t.language, charts.identities(flow, t), controls.comparison_note(view)))
     now = controls.stages(view, limits)
     controls.live_counts(now, counts, view)

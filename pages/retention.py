@@ -17,10 +17,11 @@ def render() -> None:
     with ui.controls():
         asked = controls.asked(view)
     result = ui.cached(retention.analyze, view.workspace, asked.query)
-    ui.answer(words.headline(result, t), words.paragraph(result, t))
+    place = ui.answer_place()
     for remark in words.remarks(result, t):
         ui.note(remark)
     controls.heat_map(result, asked, view)
+    ui.answer(words.headline(result, t), words.paragraph(result, t), place=place)
     controls.lost(result, view)
     sections(result, asked, view)
     ui.definition(controls.definition(asked, view))

@@ -17,10 +17,11 @@ def render() -> None:
     with ui.controls():
         query = controls.query(view)
     result = ui.cached(trends.analyze, view.workspace, query)
+    place = ui.answer_place()
+    controls.main_panel(result, view)
     compared = controls.compared(view)
     paragraph = words.paragraph(result, t, ui.plain(compared), annotation_table.known(view), ui.plain)
-    ui.answer(ui.plain(words.headline(result, t, compared)), paragraph)
-    controls.main_panel(result, view)
+    ui.answer(ui.plain(words.headline(result, t, compared)), paragraph, place=place)
     if query.breakdown or query.target:
         with ui.panels():
             if query.breakdown and len(result.totals):

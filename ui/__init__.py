@@ -3,7 +3,7 @@
 view = ui.view()                     workspace, t, palette, period, compare, segment, grain
 ui.page_head · controls · more       the page's question and its row of controls
 ui.pick · pick_many · pick_number · switch      controls that remember themselves in the address
-ui.answer · note · badges            the finding in words
+ui.answer · answer_place · note · badges         the finding in words
 ui.panels · wide · panel · panel_head           charts with their table and downloads
 ui.table · Column                    number tables
 ui.user_list                         "n users: list, save as segment"
@@ -17,6 +17,7 @@ from ui.current import Screen, View, screen, view
 from ui.empty import unavailable
 from ui.layout import (
     answer,
+    answer_place,
     badges,
     controls,
     definition,
@@ -39,6 +40,7 @@ __all__ = [
     "Screen",
     "View",
     "answer",
+    "answer_place",
     "badges",
     "cached",
     "chip",

@@ -18,7 +18,7 @@ from ops_core.model.period import Period
 from ops_core.model.time import date_of, day_number
 from ui import funnel_people
 from ui.current import View
-from ui.layout import definition, panel, panel_head, panels
+from ui.layout import definition, panel, panel_head
 from ui.session import cached, drawn
 from ui.tables import Column, table
 from ui.text import mark, plain, spaced
@@ -26,15 +26,33 @@ from ui.text import mark, plain, spaced
 _TREND_DAYS = 91
 
 
-def charts_of(view: View, result: FunnelResult, comparison: FunnelComparison | None, by: str) -> None:
-    """The funnel, what moved, the groups, the time it takes."""
-    with panels():
-        _bars(view, result, comparison)
-        if comparison is not None:
-            _differences(view, comparison)
-        if result.query.breakdown:
-            _groups(view, result, comparison, by)
-        _times(view, result, comparison)
+def bars(view: View, result: FunnelResult, comparison: FunnelComparison | None) -> None:
+    """The funnel."""
+    t, palette = view.t, view.palette
+    reference = comparison.second if comparison else None
+    legend = [mark(palette.accent, f"{view.period_name} {t.number(result.n_entered)}")] if comparison else []
+    if reference:
+        legend.append(mark(palette.comp, f"{_against(view, comparison)} {t.number(reference.n_entered)}"))
+    told = spaced(t.language, *legend, t("funnel.bars_subtitle"), t("funnel.bars_click"))
+
+    def draw() -> go.Figure:
+        return charts.draw(result, t, palette, reference).with_layout(CLICK_LAYOUT)
+
+    panel(
+        plain(words.bars_title(result, t)), told,
+        drawn("funnel", draw, view, result, reference),
+        _readable(result.total, result, t), name=funnel_people.BARS,
+        columns=_step_columns(t), on_select=funnel_people.clicked,
+    )  # fmt: skip
+
+
+def details(view: View, result: FunnelResult, comparison: FunnelComparison | None, by: str) -> None:
+    """What moved, the groups, the time it takes."""
+    if comparison is not None:
+        _differences(view, comparison)
+    if result.query.breakdown:
+        _groups(view, result, comparison, by)
+    _times(view, result, comparison)
 
 
 def trend(view: View, query: FunnelQuery, comparison: FunnelComparison | None) -> None:
@@ -99,25 +117,6 @@ def definition_line(view: View, result: FunnelResult) -> None:
         t("funnel.definition", window=words.window_text(query.window_seconds, t),
           order=t(f"funnel.definition_{query.order}"), reentry=t(f"funnel.definition_{query.reentry}"),
           maturity=maturity or t("funnel.definition_mature"))
-    )  # fmt: skip
-
-
-def _bars(view: View, result: FunnelResult, comparison: FunnelComparison | None) -> None:
-    t, palette = view.t, view.palette
-    reference = comparison.second if comparison else None
-    legend = [mark(palette.accent, f"{view.period_name} {t.number(result.n_entered)}")] if comparison else []
-    if reference:
-        legend.append(mark(palette.comp, f"{_against(view, comparison)} {t.number(reference.n_entered)}"))
-    told = spaced(t.language, *legend, t("funnel.bars_subtitle"), t("funnel.bars_click"))
-
-    def draw() -> go.Figure:
-        return charts.draw(result, t, palette, reference).with_layout(CLICK_LAYOUT)
-
-    panel(
-        plain(words.bars_title(result, t)), told,
-        drawn("funnel", draw, view, result, reference),
-        _readable(result.total, result, t), name=funnel_people.BARS,
-        columns=_step_columns(t), on_select=funnel_people.clicked,
     )  # fmt: skip
 
 

@@ -3,9 +3,10 @@
 ui.page_head(t("funnel.name"), t("funnel.question"))
 with ui.controls():
     window = ui.pick("funnel_window", …)
-ui.answer(headline, paragraph)
+place = ui.answer_place()
 with ui.panels():
     ui.panel(title, subtitle, figure, table, name="funnel_steps")
+    ui.answer(headline, paragraph, place=place)
 ui.definition(t("funnel.definition"))
 """
 
@@ -44,9 +45,14 @@ def more(t: Translator) -> DeltaGenerator:
     return st.popover(t("shell.more"), key="more_controls")
 
 
-def answer(headline: str, paragraph: str = "") -> None:
-    """The finding in words; the paragraph carries its numbers."""
-    with st.container(gap="xxsmall"):
+def answer_place() -> DeltaGenerator:
+    """A place for words that are worked out after the main chart, which is what a click waits for."""
+    return st.container(gap="xxsmall")
+
+
+def answer(headline: str, paragraph: str = "", *, place: DeltaGenerator | None = None) -> None:
+    """The finding in words; the paragraph carries its numbers. Here, or in the place kept above the main chart."""
+    with place or answer_place():
         st.header(headline, anchor=False)
         if paragraph:
             st.markdown(paragraph, width=_TEXT_WIDTH)

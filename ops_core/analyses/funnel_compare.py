@@ -8,6 +8,7 @@ who behave alike in both periods that errs on the careful side.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -45,15 +46,9 @@ class FunnelComparison:
         a funnel has nobody in the previous step, p also where users are shared.
         """
         ours, theirs = self.first.total.iloc[1:], self.second.total.iloc[1:]
-        names = self.first.total.set_index("step")["name"]
+        names = self.first.total["name"].tolist()
         before = _previous_step_numbers(self.first)
-        found = pd.DataFrame(
-            {
-                "step": ours["step"].to_numpy(),
-                "name": ours["name"].to_numpy(),
-                "previous_name": [names[step] for step in before],
-            }
-        )
+        found = {"step": ours["step"].to_numpy(), "name": names[1:], "previous_name": [names[n - 1] for n in before]}
         counts = (ours["users"], ours["of_previous"], theirs["users"], theirs["of_previous"])
         return self._tested(found, *(part.to_numpy(dtype=float) for part in counts))
 
@@ -61,9 +56,7 @@ class FunnelComparison:
     def overall(self) -> pd.DataFrame:
         """One row: the conversion from the first step to the last; columns as `steps`, one test."""
         ours, theirs = self.first.total, self.second.total
-        found = pd.DataFrame(
-            {"step": [len(ours)], "name": [ours["name"].iloc[-1]], "previous_name": [ours["name"].iloc[0]]}
-        )
+        found = {"step": [len(ours)], "name": [ours["name"].iloc[-1]], "previous_name": [ours["name"].iloc[0]]}
         counts = [np.array([float(part["users"].iloc[place])]) for part in (ours, theirs) for place in (-1, 0)]
         return self._tested(found, *counts)
 
@@ -77,26 +70,28 @@ class FunnelComparison:
         theirs = self.second.steps[self.second.steps["step"] == step].set_index("group")
         both = [group for group in ours.index if group in theirs.index]
         ours, theirs = ours.loc[both], theirs.loc[both]
-        found = pd.DataFrame({"group": both})
         counts = (ours["users"], ours["of_previous"], theirs["users"], theirs["of_previous"])
         users, n, other_users, other_n = (part.to_numpy(dtype=float) for part in counts)
+        found = {"group": both}
         found["share_low"], found["share_high"] = wilson(users, n)
         found["reference_low"], found["reference_high"] = wilson(other_users, other_n)
         return self._tested(found, users, n, other_users, other_n)
 
     def _tested(
-        self, found: pd.DataFrame, users: np.ndarray, n: np.ndarray, other_users: np.ndarray, other_n: np.ndarray
-    ) -> pd.DataFrame:
+        self, found: dict[str, Sequence[object]], users: np.ndarray, n: np.ndarray, other_users: np.ndarray,
+        other_n: np.ndarray,
+    ) -> pd.DataFrame:  # fmt: skip
         moved = difference_of_shares(users, n, other_users, other_n)
-        p_value = np.full(len(found), np.nan) if self.n_shared else moved.p_value
+        p_value = np.full(len(users), np.nan) if self.n_shared else moved.p_value
         adjusted = holm(p_value)
         with np.errstate(divide="ignore", invalid="ignore"):
             share, reference = users / n, other_users / other_n
-        return found.assign(
-            users=users, n=n, share=share, reference_users=other_users, reference_n=other_n, reference_share=reference,
-            difference=moved.difference, low=moved.low, high=moved.high, p_value=p_value, p_adjusted=adjusted,
-            is_clear=np.nan_to_num(adjusted, nan=1.0) < CLEAR_P,
-        )  # fmt: skip
+        tested = {
+            "users": users, "n": n, "share": share, "reference_users": other_users, "reference_n": other_n,
+            "reference_share": reference, "difference": moved.difference, "low": moved.low, "high": moved.high,
+            "p_value": p_value, "p_adjusted": adjusted, "is_clear": np.nan_to_num(adjusted, nan=1.0) < CLEAR_P,
+        }  # fmt: skip
+        return pd.DataFrame(found | tested)
 
 
 def compare(first: FunnelResult, second: FunnelResult) -> FunnelComparison:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -173,19 +175,16 @@ def _steps_of(query: FunnelQuery, journeys: Journeys, group: str) -> pd.DataFram
     start_low, start_high = wilson(users, of_start)
     low, high = wilson(users, of_previous)
     start_low[0] = start_high[0] = np.nan  # the first step is 100 % of itself by definition, not by measurement
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "group": group, "step": np.arange(1, len(users) + 1), "name": [step.name for step in query.steps],
             "optional": [step.optional for step in query.steps], "users": users, "of_start": of_start,
             "of_previous": of_previous, "conversion_from_start": _ratio(users, of_start),
             "conversion_from_previous": _ratio(users, of_previous), "share_low": start_low, "share_high": start_high,
             "previous_low": low, "previous_high": high, "lost": lost,
+            **_times(journeys, previous),
         }
     )  # fmt: skip
-    with ThreadPoolExecutor(_THREADS if len(journeys) > _MANY else 1) as threads:
-        times = list(threads.map(lambda step: _times(journeys, step, previous[step]), range(len(previous))))
-    columns = ["median_seconds", "mean_seconds", "q1_seconds", "q3_seconds", "seconds_from_previous"]
-    return frame.assign(**{name: [row[place] for row in times] for place, name in enumerate(columns)})
 
 
 def _previous_steps(query: FunnelQuery) -> list[int | None]:
@@ -194,7 +193,19 @@ def _previous_steps(query: FunnelQuery) -> list[int | None]:
     return [max((one for one in required if one < number), default=None) for number in range(len(query.steps))]
 
 
-def _times(journeys: Journeys, step: int, before: int | None) -> tuple[float, ...]:
+def _times(journeys: Journeys, previous: Sequence[int | None]) -> dict[str, tuple[float, ...]]:
+    """Per step the seconds since the start, as its columns, and the median since the step before."""
+    pairs = range(len(previous)), previous
+    if len(journeys) > _MANY:
+        with ThreadPoolExecutor(_THREADS) as threads:
+            rows = list(threads.map(partial(_step_times, journeys), *pairs))
+    else:
+        rows = map(partial(_step_times, journeys), *pairs)
+    names = ("median_seconds", "mean_seconds", "q1_seconds", "q3_seconds", "seconds_from_previous")
+    return dict(zip(names, zip(*rows, strict=True), strict=True))
+
+
+def _step_times(journeys: Journeys, step: int, before: int | None) -> tuple[float, ...]:
     done = np.flatnonzero(journeys.at_us[step] != NEVER_US)
     if before is None or not len(done):
         return (float("nan"),) * 5
