@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ import streamlit as st
 from ops_core import demo, places
 from ops_core.errors import StoreError, nearest
 from ops_core.intake.inbox import Inbox
-from ops_core.locale import Translator
+from ops_core.locale import Translator, usual_currency
 from ops_core.places import DEMOS
 from ops_core.workspace import Workspace
 from ui import sending
@@ -54,7 +55,7 @@ def open_workspace(name: str, t: Translator) -> Workspace:
 
 
 def new_workspace(name: str, time_zone: str) -> Workspace:
-    """A new empty workspace.
+    """A new empty workspace, in the currency of the reader's region.
 
     Raises:
         StoreError: the name is taken or cannot be a file name.
@@ -63,7 +64,10 @@ def new_workspace(name: str, time_zone: str) -> Workspace:
     if path.exists():
         raise StoreError("workspace_exists", name=name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    Workspace.open(path, time_zone=time_zone).close()
+    currency = usual_currency(st.context.locale or "")
+    with Workspace.open(path, time_zone=time_zone) as workspace:
+        if currency:
+            workspace.set_reporting(replace(workspace.reporting, currency=currency))
     return _open(str(path))
 
 

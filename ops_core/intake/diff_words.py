@@ -93,7 +93,7 @@ def _volumes(diff: UploadDiff, t: Translator) -> list[str]:
         t(
             "upload.volume_odd",
             weekday=t(f"upload.{_WEEKDAYS[row.day.weekday()]}"),
-            date=t.date(row.day),
+            date=t.date(row.day, year=True),
             share=t.share(row.share, digits=0),
             rows=t.number(row.n_rows),
             usual=t.number(row.usual),

@@ -3,6 +3,6 @@
 `translator("zh")` gives the one object that pages, charts, exports and errors speak through.
 """
 
-from ops_core.locale.translator import LANGUAGES, Translator, translator
+from ops_core.locale.translator import LANGUAGES, Translator, translator, usual_currency
 
-__all__ = ["LANGUAGES", "Translator", "translator"]
+__all__ = ["LANGUAGES", "Translator", "translator", "usual_currency"]

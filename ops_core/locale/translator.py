@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from string import Formatter
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
+from babel.core import get_global
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_currency
+from babel.numbers import format_currency, get_territory_currencies
 
 from ops_core.locale.catalogue import messages
 
@@ -217,6 +218,16 @@ def translator(language: str = "en", currency: str = "CNY") -> Translator:
     if language not in LANGUAGES:
         raise ValueError(f"unknown language {language!r}; known: {', '.join(LANGUAGES)}")
     return Translator(language, currency, _texts=messages(language))
+
+
+def usual_currency(locale: str) -> str | None:
+    """The currency of the region that a browser's locale names (`en-GB`: GBP, `zh`: CNY); `None` where it names none."""
+    try:
+        spoken = Locale.parse(locale, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return None
+    region = spoken.territory or Locale.parse(get_global("likely_subtags")[str(spoken)]).territory
+    return next(iter(get_territory_currencies(region)), None)
 
 
 def _set_apart(text: str, values: Mapping[str, object]) -> str:

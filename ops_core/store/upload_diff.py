@@ -23,6 +23,7 @@ MOST_ROWS = 4_000_000
 _SHOWN = 1_000
 _WEEKS, _LEAST_WEEKS, _LEAST_ROWS = 8, 3, 20
 _LOW, _HIGH = 0.6, 1.6
+_CHANCE = 3  # standard deviations of a Poisson count: what a few rows differ by anyway
 _EVER = (dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31))
 _KEYS = {
     "orders": ("order_id", "user_id"),
@@ -319,6 +320,7 @@ def _volumes(cursor: duckdb.DuckDBPyConnection, rules: TimeRules, upload: Upload
         odd = (
             says
             and max(usual, n) >= _LEAST_ROWS
+            and abs(n - usual) > _CHANCE * usual**0.5
             and ((share < _LOW and n < min(before)) or (share > _HIGH and n > max(before)))
         )
         rows.append((date_of(one), n, usual, len(before), share, odd))

@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from ops_core.errors import IntakeError, QueryError, nearest
-from ops_core.locale import translator
+from ops_core.locale import translator, usual_currency
 
 EN, ZH = translator("en"), translator("zh")
 
@@ -47,6 +47,19 @@ def test_money_follows_the_workspace():
     assert ZH.money(404_000) == "¥40.4万"
     assert EN.with_currency("USD").money_exact(-29.8) == "−$29.80"
     assert EN.money(None) == "—"
+
+
+@pytest.mark.parametrize(
+    ("locale", "currency"),
+    [("zh-CN", "CNY"), ("zh", "CNY"), ("zh-Hant-HK", "HKD"), ("en-GB", "GBP"), ("de-AT", "EUR"), ("en", "USD")],
+)
+def test_a_browsers_locale_tells_the_currency_of_its_region(locale, currency):
+    assert usual_currency(locale) == currency
+
+
+@pytest.mark.parametrize("locale", ["", "C", "xx-YY", "en-001"])
+def test_a_locale_without_a_region_tells_no_currency(locale):
+    assert usual_currency(locale) is None
 
 
 def test_p_values_have_three_decimals():

@@ -170,8 +170,23 @@ def test_volume_per_day_beside_the_same_weekday_of_earlier_weeks():
         assert volumes["share"].tolist() == pytest.approx([0.4, 1.1])
         assert volumes["is_odd"].tolist() == [True, False]
         said = sentences(workspace.upload_diff(2), translator("en"))[-1].replace("\xa0", " ")
-        assert said.startswith("Tuesday, 10 Feb, has 40% of its usual rows: 12, usually 30")
+        assert said.startswith("Tuesday, 10 Feb 2026, has 40% of its usual rows: 12, usually 30")
         assert "周二" in sentences(workspace.upload_diff(2), translator("zh"))[-1]
+
+
+def test_a_few_rows_less_are_no_reason_to_complain():
+    # 24 rows on each of five Tuesdays, then 12: half, but within 3 · √24 = 14.7, which few rows differ by anyway.
+    def tuesday(week: int, n: int) -> list[tuple[str, str, str]]:
+        date = (pd.Timestamp("2026-01-06") + pd.Timedelta(days=7 * week)).date()
+        return [(f"u{number}", "view", f"{date} 10:{number:02d}") for number in range(n)]
+
+    earlier = [row for week in range(5) for row in tuesday(week, 24)]
+    columns = ["user_id", "event", "time"]
+    with Workspace.memory() as workspace:
+        workspace.load(pd.DataFrame(earlier, columns=columns))
+        workspace.load(pd.DataFrame([*tuesday(5, 12), ("u1", "view", "2026-02-11 10:00")], columns=columns))
+        volumes = workspace.upload_diff(2).volumes
+        assert (volumes["n_rows"].tolist(), volumes["is_odd"].tolist()) == ([12], [False])
 
 
 def test_volume_is_not_judged_before_three_weeks():
