@@ -221,7 +221,7 @@ def translator(language: str = "en", currency: str = "CNY") -> Translator:
 
 
 def usual_currency(locale: str) -> str | None:
-    """The currency of the region that a browser's locale names (`en-GB`: GBP, `zh`: CNY); `None` where it names none."""
+    """The currency of the region that a browser's locale names (`en-GB`: GBP, `zh`: CNY), `None` without one."""
     try:
         spoken = Locale.parse(locale, sep="-")
     except (UnknownLocaleError, ValueError):
