@@ -125,14 +125,17 @@ def _journeys(plan: Plan, start_us: int, end_us: int) -> tuple[Journeys, int]:
 
     if end_us <= start_us or not layout.n_users:
         return Journeys.none(plan.n_steps), 0
-    parts = list(_walk(plan, collect))
+    parts = list(_walk(plan, collect, plan.is_chained))
     return Journeys.joined([part for part, _ in parts]), sum(n for _, n in parts)
 
 
-def _walk(plan: Plan, collect: Callable[[int], Found]) -> Iterable[Found]:
-    """What `collect` finds in each block of users."""
-    plan.prefetch()
-    return on_threads(plan.layout, collect, range(plan.layout.n_blocks))
+def _walk(plan: Plan, collect: Callable[[int], Found], with_chains: bool = False) -> Iterable[Found]:
+    """What `collect` finds in each block of users; `with_chains` when it asks for the chained block of each."""
+    plan.prefetch(with_chains)
+    found = on_threads(plan.layout, collect, range(plan.layout.n_blocks))
+    if with_chains:
+        plan.keep_chains()
+    return found
 
 
 def _attempts(plan: Plan, block: Block, low: int, high: int, best_only: bool) -> Attempts:

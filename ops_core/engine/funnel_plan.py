@@ -9,12 +9,13 @@ from functools import cached_property
 
 import numpy as np
 
-from ops_core.engine import selection, step_chains, steps
+from ops_core.engine import selection, steps
 from ops_core.engine.funnel_chained import ChainedBlock, Stretch
 from ops_core.engine.funnel_held import HeldRows
 from ops_core.engine.funnel_kernel import Array, Between, Window
 from ops_core.engine.funnel_spec import Exclusion, FunnelSpec, Step
 from ops_core.engine.selection import Conditions
+from ops_core.engine.step_chains import Chains
 from ops_core.engine.step_layout import Layout, Rows
 from ops_core.engine.steps import Source, on_threads
 from ops_core.model.filters import Filter
@@ -188,10 +189,9 @@ class Plan:
     def chained_block(self, number: int) -> ChainedBlock:
         """The rows of one block of a plain funnel, of all times."""
         parts = [self._rows(source).block(number) for (source,) in self.sources]
-        chains = [one.block(number) for one in self._chains]
-        return ChainedBlock(number, self.layout, parts, chains, self._heads.block(number))
+        return ChainedBlock(number, self.layout, parts, *self._chains.block(number))
 
-    def prefetch(self) -> None:
+    def prefetch(self, with_chains: bool = False) -> None:
         """Bring the arrays into memory before the blocks are walked by several threads."""
         wanted = list(itertools.chain(*self.excluded))
         if self.held_column:
@@ -203,8 +203,12 @@ class Plan:
         if self.spec.order == "strict":
             wanted += [(code, self._any_row) for code in self._codes]
         on_threads(self.layout, self._rows, {_name(source): source for source in wanted}.values())
-        if self.is_chained:
-            self._chains, self._heads  # noqa: B018  cached properties: built here
+        if with_chains:
+            self._chains  # noqa: B018  a cached property: built here
+
+    def keep_chains(self) -> None:
+        """Keep for later questions what was found while all blocks were walked."""
+        self._chains.keep()
 
     def _blocks(self, sources: Sequence[Source], number: int) -> list[Array]:
         return [self._rows(source).block(number) for source in sources]
@@ -234,14 +238,9 @@ class Plan:
         return plain and self.is_disjoint
 
     @cached_property
-    def _chains(self) -> list[step_chains.Chain]:
+    def _chains(self) -> Chains:
         """How the steps of a plain funnel lead to one another."""
-        sources = [source for (source,) in self.sources]
-        return step_chains.chains_of(self.store, self.layout, sources)
-
-    @cached_property
-    def _heads(self) -> Rows:
-        return step_chains.user_heads(self.store, self.layout, self.sources[0][0])
+        return Chains(self.store, self.layout, [source for (source,) in self.sources])
 
     @cached_property
     def _any_row(self) -> Conditions:

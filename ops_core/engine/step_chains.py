@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ops_core.engine.cache import cache_of
-from ops_core.engine.step_layout import Array, Layout, Rows
-from ops_core.engine.steps import Source, name_of, on_threads, rows_of
+from ops_core.engine.step_layout import Array, Layout
+from ops_core.engine.steps import Source, name_of, rows_of
 from ops_core.store import Store
 
 NO_START = -(1 << 62)  # further away from every key than any window
@@ -40,37 +40,61 @@ class Chain:
         return self.keys[self.offsets[number] : self.offsets[number + 1]]
 
 
-def chains_of(store: Store, layout: Layout, sources: Sequence[Source]) -> list[Chain]:
-    """The chains through the first two, three … of one event per step: kept, so that a new window needs no search.
+@dataclass(frozen=True)
+class Heads:
+    """Each user's first row of a step, by block."""
+
+    blocks: list[Array]
+
+    @property
+    def nbytes(self) -> int:
+        """Size in memory."""
+        return sum(block.nbytes for block in self.blocks)
+
+
+class Chains:
+    """The chains through the first two, three … of one event per step, and each user's first start.
 
     The latest event of each step at or before one of the next step leads back to the latest start, and whatever
-    window it is asked about, that start is inside if any is.
+    window it is asked about, that start is inside if any is. They are found when a block is asked for, while its rows
+    are at hand anyway; `keep` them when all blocks were, and a new window needs no search.
     """
-    rows = [rows_of(store, layout, *source) for source in sources]
-    cache, version, names = cache_of(store), store.data_version, [name_of(*source) for source in sources]
-    keys = [("chain", layout, *names[:n]) for n in range(2, len(sources) + 1)]
-    kept = [cache.known(version, key) for key in keys]
-    chains = [
-        chain or Chain(np.empty(len(of.keys), np.int64), of.offsets) for chain, of in zip(kept, rows[1:], strict=True)
-    ]
-    room = _Room()
 
-    def fill(number: int) -> None:
-        starts = rows[0].block(number)
-        for place, chain in enumerate(chains):
-            if kept[place] is None:
-                latest = _latest_before(rows[place].block(number), rows[place + 1].block(number), room)
+    def __init__(self, store: Store, layout: Layout, sources: Sequence[Source]) -> None:
+        self._layout, self._room = layout, _Room()
+        self._rows = [rows_of(store, layout, *source) for source in sources]
+        self._cache, self._version = cache_of(store), store.data_version
+        names = [name_of(*source) for source in sources]
+        self._keys = [("chain", layout, *names[:n]) for n in range(2, len(sources) + 1)]
+        self._kept = [self._cache.known(self._version, key) for key in self._keys]
+        self._chains = [
+            chain or Chain(np.empty(len(of.keys), np.int64), of.offsets)
+            for chain, of in zip(self._kept, self._rows[1:], strict=True)
+        ]
+        self._heads_key = ("heads", layout, names[0])
+        self._kept_heads = self._cache.known(self._version, self._heads_key)
+        self._heads = self._kept_heads or Heads([np.empty(0, np.int64)] * layout.n_blocks)
+
+    def block(self, number: int) -> tuple[list[Array], Array]:
+        """Per step from the second on the starts that lead to its rows, and each user's first start."""
+        starts = before = self._rows[0].block(number)
+        if self._kept_heads is None:
+            self._heads.blocks[number] = first_of_users(self._layout, starts)
+        found = [chain.block(number) for chain in self._chains]
+        for rows, kept, chain in zip(self._rows[1:], self._kept, found, strict=True):
+            if kept is None:
+                latest = _latest_before(before, rows.block(number), self._room)
                 n_early = int(np.searchsorted(latest, 0))  # rows before the first one that could lead to them
-                found = chain.block(number)
-                found[:n_early] = NO_START
-                np.take(starts, latest[n_early:], out=found[n_early:], mode="clip")
-            starts = chain.block(number)
+                chain[:n_early] = NO_START
+                np.take(starts, latest[n_early:], out=chain[n_early:], mode="clip")
+            starts, before = chain, rows.block(number)
+        return found, self._heads.blocks[number]
 
-    if None in kept:
-        on_threads(layout, fill, range(layout.n_blocks))
-        for key, chain in zip(keys, chains, strict=True):
-            cache.keep(version, key, chain)
-    return chains
+    def keep(self) -> None:
+        """Keep what was found for later questions; every block was asked for."""
+        for key, value in zip((*self._keys, self._heads_key), (*self._chains, self._heads), strict=True):
+            self._cache.keep(self._version, key, value)
+        self._kept, self._kept_heads = self._chains, self._heads
 
 
 class _Room(threading.local):
@@ -110,26 +134,6 @@ def _latest_before(before: Array, rows: Array, room: _Room) -> Array:
     places = np.flatnonzero(is_row.view(bool))
     places -= room.ranks(len(rows))
     return places
-
-
-def user_heads(store: Store, layout: Layout, source: Source) -> Rows:
-    """Each user's first row of an event."""
-
-    def build() -> Rows:
-        rows = rows_of(store, layout, *source)
-        users = np.arange(1 << layout.block_bits)
-
-        def heads(number: int) -> Array:
-            keys = rows.block(number)
-            if not len(keys):
-                return keys
-            first = keys.take(np.searchsorted(keys, users << layout.time_bits), mode="clip")
-            return first[layout.users(first) == users]
-
-        found = on_threads(layout, heads, range(layout.n_blocks))
-        return Rows(np.concatenate(found), np.append(0, np.cumsum([len(keys) for keys in found])))
-
-    return cache_of(store).get(store.data_version, ("heads", layout, name_of(*source)), build)
 
 
 def first_of_users(layout: Layout, keys: Array) -> Array:

@@ -58,10 +58,10 @@ def _rows(store: Store, layout: Layout, statement: str, parameters: dict[str, ob
             if masked:
                 masks[n_rows:end] = _numbers(batch.column(2))
             falls.append(falls_in(keys, n_rows, end))
-            n_rows = end
-            rises = rises and users[0] >= last_user and bool((users[1:] >= users[:-1]).all())
-            last_user = users[-1]
-            offsets += np.searchsorted(users, edges)
+            places = np.searchsorted(users, edges)
+            rises = rises and users[0] >= last_user and _lie_in_blocks(users, places, edges)
+            n_rows, last_user = end, users[-1]
+            offsets += places
     # A key may fall only where a block begins.
     if rises and np.isin(np.concatenate(falls) if falls else [], offsets).all():
         if n_rows < most:
@@ -80,6 +80,12 @@ def held_rows(store: Store, code: int, per_step: PerStep, column: str) -> tuple[
     with store.cursor() as cursor:
         table = cursor.sql(statement, params={"code": code, **parameters}).to_arrow_table()
     return _column(table, "user_key"), _column(table, "time_us"), _column(table, "mask"), table.column("held")
+
+
+def _lie_in_blocks(users: Array, places: Array, edges: Array) -> bool:
+    """Whether the users between two places are of that block: with keys that rise in each block they rise, too."""
+    pieces = [(users[places[n] : places[n + 1]], edges[n], edges[n + 1]) for n in np.flatnonzero(np.diff(places))]
+    return all(len(piece) and piece.min() >= first and piece.max() < end for piece, first, end in pieces)
 
 
 def _keyed(layout: Layout, table: pa.Table) -> tuple[Array, Array]:
