@@ -109,7 +109,7 @@ def _journeys(plan: Plan, start_us: int, end_us: int) -> tuple[Journeys, int]:
     def collect(number: int) -> tuple[Journeys, int]:
         if plan.is_chained:
             found = best_chained(plan.chained_block(number), plan.stretch(start_us, end_us), plan.allowed)
-            return in_utc(layout, number, layout.users(found.starts), found.at), 0
+            return in_utc(layout, number, layout.users(found.starts), found.at, found.level), 0
         block = plan.block(number)
         best_only = spec.reentry == "deepest"
         found = _attempts(plan, block, *_key_times(plan, start_us, end_us), best_only)

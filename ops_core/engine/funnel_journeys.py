@@ -52,12 +52,13 @@ class Journeys:
         )
 
 
-def in_utc(layout: Layout, number: int, users: Array, at: Array) -> Journeys:
-    """Attempts of a block's local users as journeys."""
+def in_utc(layout: Layout, number: int, users: Array, at: Array, depth: Array | None = None) -> Journeys:
+    """Attempts of a block's local users as journeys; `depth` where it is known already."""
     at_us = layout.times(at)
     at_us += layout.base_us
     at_us[at == ABSENT] = NEVER_US
-    return Journeys((users + (number << layout.block_bits)).astype(np.int32), _depth(at), at_us)
+    depth = _depth(at) if depth is None else depth
+    return Journeys((users + (number << layout.block_bits)).astype(np.int32), depth, at_us)
 
 
 def _depth(at: Array) -> Array:

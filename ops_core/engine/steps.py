@@ -25,7 +25,7 @@ from ops_core.store import Store
 
 Source = tuple[int, Conditions]  # an event code, and what its rows have to pass
 THREADS = max(1, min(4, os.cpu_count() or 1))
-_TARGET_BLOCKS = 64
+_TARGET_BLOCKS = 32
 _FEW_BLOCKS = 4  # so little is done sooner than threads are started
 _FEWEST_BITS = 13  # of users in a block: below, starting the work on a block takes longer than the work
 
