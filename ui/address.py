@@ -32,6 +32,7 @@ class _Memory:
     """What this session knows of the address."""
 
     page: str = ""
+    arrived: bool = False  # in this run, at another page
     seen: dict[str, Texts] = field(default_factory=dict)  # each parameter as last met or written
     defaults: dict[str, object] = field(default_factory=dict)
     values: dict[str, object] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class _Memory:
 def begin() -> None:
     """Look at the address that this run came with; app.py calls it once per run, before anything reads it."""
     memory = _memory()
+    memory.arrived = False
     for name in [name for name in memory.before if _asked(name) == memory.seen[name]]:
         del memory.before[name]  # the browser has heard
     worked = {name: st.session_state.get(control_key(name), value) for name, value in memory.worked.items()}
@@ -55,8 +57,8 @@ def begin() -> None:
 def enter(page: str) -> bool:
     """Tell which page is shown, app.py calls it once per run; whether it is another one than in the run before."""
     memory = _memory()
-    before, memory.page = memory.page, page
-    return page != before
+    memory.page, memory.arrived = page, page != memory.page
+    return memory.arrived
 
 
 def page() -> str:
@@ -70,7 +72,8 @@ def recall(name: str, default: T, read: Callable[[Sequence[str]], T | None]) -> 
     `read` turns the parameter's texts into a value, or `None` where they mean nothing.
     """
     memory, key, raw = _memory(), control_key(name), _texts(name)
-    moved = name in memory.moves or raw != memory.seen.get(name, ())
+    # On arrival nobody has worked a control yet: what the browser holds of one in a closed popover may be an old value.
+    moved = memory.arrived or name in memory.moves or raw != memory.seen.get(name, ())
     if moved and raw:
         value = read(raw)
         st.session_state[key] = default if value is None else value
@@ -109,7 +112,7 @@ def change(name: str, text: str) -> None:
 def link_to(page: str, **shared: str) -> list[tuple[str, str]]:
     """The parameters of a link to a page: the shared choices (`shared` overrides them) and its own last ones."""
     memory = _memory()
-    kept = {name: memory.seen.get(name, ()) for name in SHARED}
+    kept = {name: _asked(name) for name in SHARED}  # on arrival the controls have not followed the address yet
     kept.update({name: (text,) for name, text in shared.items()})
     kept.update(memory.asked.get(page, {}))
     return [(name, text) for name, texts in kept.items() for text in texts]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Mapping
 
 import pandas as pd
@@ -13,6 +14,8 @@ from ops_core.locale import Translator
 _PICTURES = ("png", "svg")
 _PICTURE_STATE = "picture"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_NBSP = "\u00a0"
+_JOINS = re.compile(rf"\u2060|(?<=\d){_NBSP}(?=[A-Z][a-z])")  # what keeps our dates on one line; a spreadsheet stumbles
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -104,7 +107,10 @@ def harmless(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _harmless_cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+    if not isinstance(value, str):
+        return value
+    text = _JOINS.sub(lambda found: " " if found[0] == _NBSP else "", value)
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _without_zone(frame: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from ops_core.errors import OpsError
 from ops_core.model.segment import Segment
 from ui.current import screen
 from ui.tables import Column, table
-from ui.text import on_primary, small
+from ui.text import on_primary, small, typed
 
 _LONGEST_NAME = 60
 
@@ -53,7 +53,7 @@ def _save(user_ids: Sequence[str], name: str, suggestion: str) -> None:
     def ask() -> None:
         st.markdown(t("shell.save_segment_text", n=len(user_ids)))
         title = st.text_input(
-            t("shell.segment_name"), suggestion[:_LONGEST_NAME], max_chars=_LONGEST_NAME, key=f"{name}.title"
+            t("shell.segment_name"), typed(suggestion)[:_LONGEST_NAME], max_chars=_LONGEST_NAME, key=f"{name}.title"
         )
         if (
             st.button(on_primary(screen().palette, t("shell.save")), type="primary", key=f"{name}.confirm")

@@ -169,6 +169,8 @@ def lost(result: RetentionResult, view: View) -> None:
     cell = ripe.sort_values("cohort").iloc[-1]
     cohort = words.cohort_text(result, cell["cohort"], t)
     n = int(cell["users"] - cell["returned"])
+    if not n:
+        return
     user_list(
         t("retention.lost_users", n=n, cohort=cohort, column=words.column_name(result, offset, t)),
         lambda: result.users(cell["cohort"], offset, returned=False),

@@ -16,6 +16,11 @@ def plain(text: object) -> str:
     return _MARKUP.sub(r"\\\1", str(text).replace("\n", " "))
 
 
+def typed(text: str) -> str:
+    """A text as a person would type it: without the characters that keep dates on one line."""
+    return text.replace("\u2060", "").replace("\u00a0", " ")
+
+
 def mark(color: str, text: str) -> str:
     """A legend entry for a subtitle: a square in a hex colour and its text."""
     return f':color[■]{{foreground="{color}"}}\u00a0{text}'

@@ -89,7 +89,7 @@ class Points:
         difference = np.where(partial | unripe, np.nan, value - compared)
         return {
             "compare_bucket": starts, "compare_value": compared, "difference": difference,
-            "relative": divided(difference, compared),
+            "relative": divided(difference, np.abs(compared)),
         }  # fmt: skip
 
     def _partners(self) -> np.ndarray:

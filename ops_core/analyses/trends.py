@@ -50,7 +50,8 @@ class TrendsResult:
     `OTHER`, `MISSING`; `EVERYTHING` without a breakdown), bucket (its start: local wall-clock datetime), value
     (nan where undefined, or where a rolling window reaches back before the data),
     numerator, denominator (nan for counts and sums), partial, in_period (not mere context); with a comparison
-    compare_bucket, compare_value, difference, relative (nan where either side is partial or undefined); normal_low,
+    compare_bucket, compare_value, difference, relative (to the size of compare_value, so that its sign is that of the
+    difference; both nan where either side is partial or undefined); normal_low,
     normal_high and unusual (−1 low, 1 high, 0 inside or unknown) for lines without breakdown, rolling or cumulating,
     nan where the past is too short.
 
@@ -132,7 +133,7 @@ def _totals(
     compare_value = _one_stretch(workspace, query, groups, *compared)[0] if compared else np.full(len(value), np.nan)
     difference = value - compare_value
     columns = (value, numerator, denominator, _shares(value, query), compare_value, difference,
-               divided(difference, compare_value))  # fmt: skip
+               divided(difference, np.abs(compare_value)))  # fmt: skip
     table = pd.DataFrame(of_row, columns=names[:2])
     return table.assign(**dict(zip(names[2:], columns, strict=True))), (start_us, end_us)
 

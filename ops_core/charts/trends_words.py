@@ -14,6 +14,7 @@ from ops_core.charts.annotations import marked_buckets, text
 from ops_core.locale import Translator
 from ops_core.model.annotations import Annotation
 
+_MOST_NAMED = 3
 _CHANCES = ((0.95, "very_likely"), (0.7, "likely"), (0.3, "open"), (0.05, "unlikely"), (-1.0, "very_unlikely"))
 
 
@@ -32,7 +33,7 @@ def headline(result: TrendsResult, t: Translator, compare_name: str = "") -> str
         )  # fmt: skip
     total = main_total(result)
     if total is None:
-        return t("trends.headline_unripe", name=name)
+        return _groups_headline(result, name, t)
     values = {"name": name, "value": value_text(result, total["value"], t)}
     relative = total["relative"]
     if relative != relative:
@@ -44,6 +45,19 @@ def headline(result: TrendsResult, t: Translator, compare_name: str = "") -> str
         size = t("trends.points", value=t.number(abs(total["difference"]) * 100, 1))
     values |= {"change": size, "compare": compare_name or t("trends.compared")}
     return t("trends.headline_up" if relative > 0 else "trends.headline_down", **values)
+
+
+def _groups_headline(result: TrendsResult, name: str, t: Translator) -> str:
+    """The lowest and the highest group, where groups do not add up to a figure of all."""
+    rows = result.totals[result.totals["line"] == result.query.line_names[0]].dropna(subset=["value"])
+    if rows.empty:
+        return t("trends.headline_unripe", name=name)
+    low, high = (
+        {"value": value_text(result, row["value"], t), "group": group_name(row["group"], t)}
+        for row in (rows.loc[rows["value"].idxmin()], rows.loc[rows["value"].idxmax()])
+    )
+    return t("trends.headline_groups", name=name, low=low["value"], low_group=low["group"], high=high["value"],
+             high_group=high["group"])  # fmt: skip
 
 
 def paragraph(
@@ -68,16 +82,18 @@ def paragraph(
     elif total is not None and query.compare is not None:
         parts.append(t("trends.paragraph_no_comparison"))
     rows = main_points(result)
-    if rows["normal_low"].notna().any():
-        unusual = rows[(rows["unusual"] != 0) & rows["in_period"]]
-        if len(unusual):
-            named = [bucket_text(query, bucket, t) for bucket in unusual["bucket"].iloc[-3:]]
-            parts.append(t("trends.paragraph_unusual", n=len(unusual), buckets=t.join(named)))
-            parts += _coincidences(result, unusual["bucket"].tolist(), annotations, t, escaped)
-        else:
-            parts.append(t("trends.paragraph_usual"))
+    whole = rows[rows["in_period"] & ~rows["partial"] & rows["value"].notna()]
+    unusual = whole[whole["unusual"] != 0]
+    if len(unusual):
+        named = [bucket_text(query, bucket, t) for bucket in unusual["bucket"].iloc[-_MOST_NAMED:]]
+        key = "paragraph_unusual" if len(unusual) <= _MOST_NAMED else "paragraph_unusual_many"
+        parts.append(t(f"trends.{key}", n=len(unusual), buckets=t.join(named)))
+        parts += _coincidences(result, unusual["bucket"].tolist(), annotations, t, escaped)
+    elif len(whole) and whole["normal_low"].notna().all():
+        parts.append(t("trends.paragraph_usual"))
     if bool(result.points["partial"].iloc[-1]):
-        parts.append(t("trends.paragraph_partial", bucket=bucket_text(query, result.points["bucket"].iloc[-1], t)))
+        told = t("trends.paragraph_partial", bucket=bucket_text(query, result.points["bucket"].iloc[-1], t))
+        parts.append(told[:1].upper() + told[1:])
     return t.sentences(parts)
 
 

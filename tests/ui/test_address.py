@@ -13,7 +13,7 @@ def page() -> None:
     from ui import address, choices
 
     address.begin()
-    address.enter("page")
+    address.enter(st.session_state.get("at", "page"))
     st.button("chart", on_click=address.change, args=("day", "fri"))
     day = choices.pick("day", {"mon": "Mon", "tue": "Tue", "fri": "Fri"}, label="Day", style="segments")
     on = choices.switch("on", label="On")
@@ -51,6 +51,13 @@ def test_two_quick_clicks_on_one_control_leave_the_second(app: AppTest):
     app.query_params.clear()
     app.segmented_control[0].set_value("fri").run()
     assert shown(app) == ("fri False", {"day": "fri"})
+
+
+def test_on_arrival_at_another_page_the_address_counts_and_not_what_the_browser_still_holds(app: AppTest):
+    app.segmented_control[0].set_value("tue").run()
+    app.session_state["at"] = "other"
+    app.segmented_control[0].set_value("fri").run()  # an old value of a control in a popover that was closed at once
+    assert shown(app) == ("tue False", {"day": "tue"})
 
 
 def test_back_undoes_a_click_and_forward_redoes_it(app: AppTest):
