@@ -15,7 +15,8 @@ _PICTURES = ("png", "svg")
 _PICTURE_STATE = "picture"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _NBSP = "\u00a0"
-_JOINS = re.compile(rf"\u2060|(?<=\d){_NBSP}(?=[A-Z][a-z])")  # what keeps our dates on one line; a spreadsheet stumbles
+# What keeps our dates on one line, and makes a spreadsheet take them for words.
+_JOINS = re.compile(rf"\u2060|(?<=\d){_NBSP}(?=[A-Z][a-z][a-z])|(?<=[a-z]){_NBSP}(?=\d{{4}})")
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 

@@ -68,7 +68,7 @@ def table(result: RetentionResult, t: Translator, show: str = "share") -> pd.Dat
     labels = column_labels(result, columns, t)
     wide.columns = [t("retention.percent", column=label) for label in labels] if show == "share" else labels
     wide.insert(0, t("retention.users"), grid.users)
-    wide.insert(0, t("retention.cohort"), [cohort_text(result, cohort, t) for cohort in grid.cohorts])
+    wide.insert(0, t("retention.cohort"), [cohort_text(result, cohort, t, year=True) for cohort in grid.cohorts])
     mean = result.mean.set_index("offset").loc[columns]
     below = mean["share"] * 100 if show == "share" else mean["returned"].where(mean["eligible"] > 0)
     feet = [

@@ -71,8 +71,8 @@ def remarks(result: RetentionResult, t: Translator) -> list[str]:
     return [t(f"retention.remark_{code}") for code in result.remarks if code != "nothing_ripe"]
 
 
-def cohort_text(result: RetentionResult, cohort: pd.Timestamp, t: Translator) -> str:
-    """A cohort's name: the first day of its bucket, the month, the quarter, the hour."""
+def cohort_text(result: RetentionResult, cohort: pd.Timestamp, t: Translator, year: bool = False) -> str:
+    """A cohort's name: the first day of its bucket, the month, the quarter, the hour; with its year when asked."""
     grain = result.query.grain
     moment = pd.Timestamp(cohort)
     if grain == "month":
@@ -80,8 +80,8 @@ def cohort_text(result: RetentionResult, cohort: pd.Timestamp, t: Translator) ->
     if grain == "quarter":
         return t("retention.quarter", quarter=(moment.month - 1) // 3 + 1, year=moment.year)
     if grain == "hour":
-        return f"{t.date(moment.date())} {moment:%H:%M}"
-    return t.date(moment.date())
+        return f"{t.date(moment.date(), year)} {moment:%H:%M}"
+    return t.date(moment.date(), year)
 
 
 def column_labels(result: RetentionResult, columns: list[int], t: Translator) -> list[str]:

@@ -157,7 +157,7 @@ def table(result: TrendsResult, t: Translator, annotations: Sequence[Annotation]
     rows = result.points.sort_values("bucket", ascending=False, kind="stable")
     if all(series.is_count for series in result.query.series) and not is_share(result):
         rows = rows.assign(normal_low=rows["normal_low"].round(), normal_high=rows["normal_high"].round())
-    shown = pd.DataFrame({"bucket": [bucket_text(result.query, bucket, t) for bucket in rows["bucket"]]})
+    shown = pd.DataFrame({"bucket": [bucket_text(result.query, bucket, t, year=True) for bucket in rows["bucket"]]})
     if result.query.breakdown:
         shown["group"] = [group_name(group, t) for group in rows["group"]]
     if len(result.query.line_names) > 1:

@@ -206,15 +206,16 @@ def signed_text(result: TrendsResult, value: float, t: Translator) -> str:
     return ("+" if value > 0 else "") + value_text(result, value, t, exact=True)
 
 
-def bucket_text(query: TrendsQuery, bucket: dt.datetime, t: Translator) -> str:
-    """A bucket as people name it: a day, the week of, a month."""
+def bucket_text(query: TrendsQuery, bucket: dt.datetime, t: Translator, year: bool = False) -> str:
+    """A bucket as people name it: a day, the week of, a month; with its year when asked."""
+    day = t.date(bucket.date(), year)
     if query.grain == "hour":
-        return f"{t.date(bucket.date())} {bucket:%H}:00"
+        return f"{day} {bucket:%H}:00"
     if query.grain == "month":
         return t.month(bucket.date())
     if query.grain == "quarter":
         return t("trends.quarter", year=bucket.year, quarter=(bucket.month + 2) // 3)
-    return t("trends.week_of", day=t.date(bucket.date())) if query.grain == "week" else t.date(bucket.date())
+    return t("trends.week_of", day=day) if query.grain == "week" else day
 
 
 def tick_text(query: TrendsQuery, bucket: dt.datetime, t: Translator) -> str:

@@ -91,7 +91,7 @@ def test_outlook_says_what_the_chance_supports(workspace):
 
 def test_table_has_the_points_newest_first(workspace):
     table = charts.table(asked(workspace, compare="previous"), T)
-    assert table["bucket"].iloc[0] == T.date(pd.Timestamp("2026-03-15").date())
+    assert table["bucket"].iloc[0] == T.date(pd.Timestamp("2026-03-15").date(), year=True)
     assert table["note"].iloc[0] == "not complete"
     assert table["value"].tolist() == [4, 30, 20, 20, 20, 20, 20]
 
@@ -103,3 +103,48 @@ def test_sentences_stand_in_both_languages(workspace, language, measure):
     result = asked(workspace, Series("pay", measure), compare="previous")
     assert "{" not in words.headline(result, t, "x") + words.paragraph(result, t, "x")
     assert "{" not in words.line_name(result.query, "1", t)
+
+
+def test_a_change_between_negative_values_points_where_the_value_went():
+    # Five users a day, of whom two, three, four, five pay twice. Users minus events: 5 − 7, 5 − 8, 5 − 9, 5 − 10.
+    both = (Series("pay"), Series("pay", measure="total"))
+    rows = [
+        (f"u{user}", "pay", pd.Timestamp("2026-01-05") + pd.Timedelta(days=day, hours=again))
+        for day in range(4)
+        for user in range(5)
+        for again in range(2 if user < 2 + day else 1)
+    ]
+    with workspace_of(pd.DataFrame(rows, columns=["user_id", "event", "occurred_at"]), as_of="2026-01-09") as small:
+        result = trends.analyze(
+            small, TrendsQuery(both, Period("2026-01-07", "2026-01-09"), formula="difference", compare="previous")
+        )
+    assert result.points["value"].tolist() == [-4, -5]
+    assert result.points["compare_value"].tolist() == [-2, -3]
+    assert result.points["relative"].tolist() == pytest.approx([-2 / 2, -2 / 3])
+    assert result.totals["relative"].iloc[0] < 0
+
+
+def test_groups_that_do_not_add_up_are_told_from_lowest_to_highest(workspace):
+    # Each user of a group pays once a day: both groups have one event per user.
+    result = asked(workspace, Series("pay", measure="per_user"), breakdown="user.channel")
+    assert "no complete day" not in words.headline(result, T)
+    assert "(ads)" in words.headline(result, T)
+
+
+def test_nothing_is_said_to_be_usual_where_points_have_no_range(workspace):
+    short = asked(workspace, period=Period("2026-01-05", "2026-01-20"))
+    assert short.points["normal_low"].isna().any()
+    assert "within the normal range" not in words.paragraph(short, T)
+
+
+def test_the_names_of_unusual_points_say_when_they_are_only_the_newest():
+    rows = [
+        (f"u{user}", "pay", pd.Timestamp("2026-01-05") + pd.Timedelta(days=day))
+        for day in range(110)
+        for user in range(2 if day in (80, 85, 90, 95) else 20 + day % 3)
+    ]
+    with workspace_of(pd.DataFrame(rows, columns=["user_id", "event", "occurred_at"]), as_of="2026-04-25") as low:
+        result = trends.analyze(low, TrendsQuery(("pay",), Period("2026-03-16", "2026-04-20")))
+    assert (result.points["unusual"] != 0).sum() == 4  # 26 and 31 March, 5 and 10 April
+    said = words.paragraph(result, T).replace("\u00a0", " ")
+    assert said.startswith("4 points lie outside the normal range, the newest 31 Mar, 5 Apr, 10 Apr.")

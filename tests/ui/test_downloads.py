@@ -48,3 +48,9 @@ def test_zones_do_not_stop_excel():
     frame = pd.DataFrame({"at": pd.to_datetime(["2026-01-05 10:00"]).tz_localize("Asia/Shanghai")})
     back = pd.read_excel(io.BytesIO(downloads.xlsx_bytes(frame, "x")), engine="calamine")
     assert back["at"][0] == pd.Timestamp("2026-01-05 10:00")
+
+
+def test_our_dates_are_written_as_a_person_would_type_them():
+    frame = pd.DataFrame({"9\u2060月": ["9\u2060月\u20607\u2060日", "7\u00a0Sep\u00a02026", "u\u00a01"]})
+    text = downloads.csv_bytes(frame).decode("utf-8-sig")
+    assert text.split("\r\n")[:4] == ["9月", "9月7日", "7 Sep 2026", "u\u00a01"]
