@@ -48,7 +48,7 @@ def bars(view: View, result: FunnelResult, comparison: FunnelComparison | None) 
 
 def details(view: View, result: FunnelResult, comparison: FunnelComparison | None, by: str) -> None:
     """What moved, the groups, the time it takes."""
-    if comparison is not None:
+    if comparison is not None and result.n_entered and comparison.second.n_entered:
         _differences(view, comparison)
     if result.query.breakdown:
         _groups(view, result, comparison, by)

@@ -21,14 +21,18 @@ BELOW = 24  # pixels for one line of labels below the plot
 
 
 def value_ticks(
-    fig: go.Figure, axis_range: tuple[float, float], write: Callable[[float], str], *, axis: str = "y"
-) -> None:
-    """Three to five round ticks over a range, written as the reader's language writes numbers (1.5万, 15K)."""
+    fig: go.Figure, axis_range: tuple[float, float], write: Callable[[float], str], *, axis: str = "y",
+    whole: bool = False,
+) -> None:  # fmt: skip
+    """Three to five round ticks over a range, written as the reader's language writes numbers (1.5万, 15K); `whole`
+    where there are no halves, of people for instance."""
     low, high = axis_range
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         return
-    step = 10 ** math.floor(math.log10((high - low) / 3))
-    step *= next(factor for factor in (1, 2, 2.5, 5, 10) if (high - low) / (step * factor) <= 4.5)
+    power = 10 ** math.floor(math.log10((high - low) / 3))
+    steps = [power * factor for factor in (1, 2, 2.5, 5, 10)]
+    fits = [step for step in steps if (high - low) / step <= 4.5 and (not whole or float(step).is_integer())]
+    step = fits[0] if fits else 1.0
     ticks = [step * place for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
     settings = {"range": [low, high], "tickvals": ticks, "ticktext": [write(tick) for tick in ticks]}
     if axis == "y":

@@ -131,6 +131,15 @@ def test_groups_that_do_not_add_up_are_told_from_lowest_to_highest(workspace):
     assert "(ads)" in words.headline(result, T)
 
 
+def test_an_axis_of_people_has_no_halves():
+    rows = [("u1", "pay", f"2026-01-{day:02d} 10:00") for day in range(5, 12)]
+    rows += [(f"u{user}", "pay", "2026-01-08 10:00") for user in range(2, 10)]
+    frame = pd.DataFrame(rows, columns=["user_id", "event", "occurred_at"])
+    with workspace_of(frame, as_of="2026-01-12") as few:
+        result = trends.analyze(few, TrendsQuery(("pay",), Period("2026-01-05", "2026-01-12")))
+    assert [str(text) for text in charts.draw(result, T, LIGHT).layout.yaxis.ticktext] == ["0", "5"]
+
+
 def test_nothing_is_said_to_be_usual_where_points_have_no_range(workspace):
     short = asked(workspace, period=Period("2026-01-05", "2026-01-20"))
     assert short.points["normal_low"].isna().any()
