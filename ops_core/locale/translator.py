@@ -13,7 +13,7 @@ from decimal import Decimal
 from string import Formatter
 
 from babel import Locale, UnknownLocaleError
-from babel.core import get_global
+from babel.core import get_global, parse_locale
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, get_territory_currencies
 
@@ -226,8 +226,10 @@ def usual_currency(locale: str) -> str | None:
         spoken = Locale.parse(locale, sep="-")
     except (UnknownLocaleError, ValueError):
         return None
-    region = spoken.territory or Locale.parse(get_global("likely_subtags")[str(spoken)]).territory
-    return next(iter(get_territory_currencies(region)), None)
+    likely = get_global("likely_subtags")
+    full = likely.get(str(spoken)) or likely.get(spoken.language, str(spoken))  # not each script has an entry
+    region = spoken.territory or parse_locale(full)[1]
+    return next(iter(get_territory_currencies(region)), None) if region else None
 
 
 def _set_apart(text: str, values: Mapping[str, object]) -> str:

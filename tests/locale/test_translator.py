@@ -5,6 +5,7 @@ import math
 import pickle
 
 import pytest
+from babel.localedata import locale_identifiers
 
 from ops_core.errors import IntakeError, QueryError, nearest
 from ops_core.locale import translator, usual_currency
@@ -51,10 +52,24 @@ def test_money_follows_the_workspace():
 
 @pytest.mark.parametrize(
     ("locale", "currency"),
-    [("zh-CN", "CNY"), ("zh", "CNY"), ("zh-Hant-HK", "HKD"), ("en-GB", "GBP"), ("de-AT", "EUR"), ("en", "USD")],
+    [
+        ("zh-CN", "CNY"),
+        ("zh", "CNY"),
+        ("zh-Hant-HK", "HKD"),
+        ("en-GB", "GBP"),
+        ("de-AT", "EUR"),
+        ("en", "USD"),
+        ("zh-Hans", "CNY"),
+        ("sr-Cyrl", "RSD"),
+    ],
 )
 def test_a_browsers_locale_tells_the_currency_of_its_region(locale, currency):
     assert usual_currency(locale) == currency
+
+
+def test_no_locale_that_there_is_stops_a_workspace_from_being_made():
+    found = {usual_currency(locale.replace("_", "-")) for locale in locale_identifiers()}
+    assert {"CNY", "USD", "EUR", None} <= found
 
 
 @pytest.mark.parametrize("locale", ["", "C", "xx-YY", "en-001"])
