@@ -7,6 +7,9 @@ last asked, so each click is one step back.
 A browser sends its address with each click, and a quick second click leaves before it has heard what the first one
 wrote there. Such an address is an old one of ours: while a person works the controls it is not taken for Back.
 
+It also sends what each control holds, and of one that was set by us, in a popover that was closed before it heard of
+that, it holds the old value. So a control that is set from outside becomes a new one, of which there is no old value.
+
 Streamlit can bind a widget to the address itself, but only while the widget is on the screen, and writes labels; the
 bar's controls live in closed popovers.
 """
@@ -40,6 +43,7 @@ class _Memory:
     worked: dict[str, object] = field(default_factory=dict)  # what each widget held when it was last drawn
     before: dict[str, list[Texts]] = field(default_factory=dict)  # what we overwrote, while a browser may not know it
     moves: dict[str, Texts] = field(default_factory=dict)  # asked for by a click on a chart, not met yet
+    turns: dict[str, int] = field(default_factory=dict)  # how often each control was set from outside
 
 
 def begin() -> None:
@@ -71,17 +75,27 @@ def recall(name: str, default: T, read: Callable[[Sequence[str]], T | None]) -> 
 
     `read` turns the parameter's texts into a value, or `None` where they mean nothing.
     """
-    memory, key, raw = _memory(), control_key(name), _texts(name)
+    memory, raw = _memory(), _texts(name)
     # On arrival nobody has worked a control yet: what the browser holds of one in a closed popover may be an old value.
     moved = memory.arrived or name in memory.moves or raw != memory.seen.get(name, ())
     if moved and raw:
         value = read(raw)
-        st.session_state[key] = default if value is None else value
+        put(name, default if value is None else value)
     elif moved or (not raw and memory.defaults.get(name, default) != default):
-        st.session_state[key] = default
+        put(name, default)
+    key = control_key(name)
     if key not in st.session_state:
         st.session_state[key] = memory.values.get(name, default)
     return key
+
+
+def put(name: str, value: object) -> str:
+    """Set a control from outside, before it is drawn; returns its widget's key, a new one if it held another value."""
+    turns, key = _memory().turns, control_key(name)
+    if st.session_state.get(key, value) != value:
+        turns[name] = turns.get(name, 0) + 1
+    st.session_state[control_key(name)] = value
+    return control_key(name)
 
 
 def keep(name: str, value: T, default: T, write: Callable[[T], Sequence[str]]) -> T:
@@ -104,9 +118,9 @@ def keep(name: str, value: T, default: T, write: Callable[[T], Sequence[str]]) -
     return value
 
 
-def change(name: str, text: str) -> None:
-    """Set a control from outside, by a click on a chart for instance: it follows in this run, the address with it."""
-    _memory().moves[name] = (text,)
+def change(name: str, *texts: str) -> None:
+    """Ask for a parameter from outside, by a click on a chart for instance: control and address follow in this run."""
+    _memory().moves[name] = texts
 
 
 def link_to(page: str, **shared: str) -> list[tuple[str, str]]:
@@ -133,7 +147,8 @@ def link_of(parameters: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def control_key(name: str) -> str:
     """The session-state key of the widget behind a parameter."""
-    return f"control.{name}"
+    turn = _memory().turns.get(name, 0)
+    return f"control.{name}.{turn}" if turn else f"control.{name}"
 
 
 def _texts(name: str) -> Texts:

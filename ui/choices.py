@@ -47,7 +47,7 @@ def pick(
     elif style == "select":
         value = st.selectbox(label, codes, filter_mode="contains", help=hint or None, **shared)
     else:
-        with st.popover(chip(label, plain(options[st.session_state[key]])), key=f"{key}.chip", help=hint or None):
+        with st.popover(chip(label, plain(options[st.session_state[key]])), key=f"{name}.chip", help=hint or None):
             value = _radio_or_select(label, codes, shared)
     value = value if value in options else first
     return address.keep(name, value, first, lambda code: (code,))
@@ -71,7 +71,9 @@ def pick_many(
         return known[:most] if known else None
 
     key = address.recall(name, first, read)
-    st.session_state[key] = [code for code in st.session_state[key] if code in options] or first
+    known = [code for code in st.session_state[key] if code in options]
+    if known != list(st.session_state[key]) or not known:
+        st.session_state[key] = known or first
     picked = st.multiselect(
         label,
         list(options),

@@ -130,26 +130,30 @@ def _period_control(known: periods.Calendar, t: Translator) -> periods.Days:
     preset = known.name_of(current)
     label = labels[preset] if preset else periods.days_text(current, t)
     with st.popover(chip(t("shell.period"), label), key="period_chip"):
-        st.session_state["period_preset"] = preset
+        preset_key = address.put("period_preset", preset)
         st.radio(
             t("shell.period_presets"),
             list(labels),
             index=None,
             format_func=labels.get,
-            key="period_preset",
+            key=preset_key,
             on_change=_take_preset,
-            args=(known.presets, key),
+            args=(known.presets, preset_key),
         )
         st.date_input(t("shell.period_days"), min_value=first, max_value=last, key=key, format="YYYY-MM-DD")
         st.markdown(small(t("shell.period_hint", days=periods.days_text(known.span, t))))
     st.session_state["period_before"] = current
-    return address.keep("period", current, known.default, lambda days: [day.isoformat() for day in days])
+    return address.keep("period", current, known.default, _iso)
 
 
 def _take_preset(presets: Mapping[str, periods.Days], key: str) -> None:
-    chosen = st.session_state.get("period_preset")
+    chosen = st.session_state.get(key)
     if chosen in presets:
-        st.session_state[key] = presets[chosen]
+        address.change("period", *_iso(presets[chosen]))
+
+
+def _iso(days: periods.Days) -> list[str]:
+    return [day.isoformat() for day in days]
 
 
 def _days(texts: Sequence[str], known: periods.Calendar) -> periods.Days | None:

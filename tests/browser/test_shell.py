@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import expect
 
 
@@ -70,6 +71,20 @@ def test_the_address_holds_the_view_through_language_pages_back_and_reload(tab):
     page.go_back()
     tab.settle()
     expect(page.get_by_role("button", name=re.compile("Period Last 4 weeks"))).to_be_visible()
+
+
+@pytest.mark.parametrize("pause_ms", [0, 80, 160])
+def test_a_period_whose_popover_is_closed_at_once_outlives_the_next_click(tab, pause_ms: int):
+    page = tab.open("/")
+    page.get_by_role("button", name=re.compile("^Period")).click()
+    page.get_by_text("Last 4 weeks").click()
+    page.wait_for_timeout(pause_ms)  # around the moment when the browser hears of the days and closes the popover
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name=re.compile("Period Last 4 weeks"))).to_be_visible()
+    tab.settle()
+    page.get_by_role("radio", name="中文").click()
+    tab.settle()
+    expect(page.get_by_role("button", name=re.compile("近 4 周"))).to_be_visible()
 
 
 def test_a_link_opens_the_same_view_for_someone_else(app, tab_on: Callable):

@@ -94,3 +94,13 @@ def test_a_click_on_a_chart_moves_its_control_and_the_address(app: AppTest):
     app.query_params.clear()
     app.button[0].click().run()
     assert shown(app) == ("fri False", {"day": "fri"})
+
+
+def test_a_control_set_from_outside_is_a_new_one_of_which_the_browser_holds_no_old_value(app: AppTest):
+    keys = [app.segmented_control[0].key]
+    app.button[0].click().run()
+    keys.append(app.segmented_control[0].key)
+    app.button[0].click().run()  # it holds that value already
+    keys.append(app.segmented_control[0].key)
+    assert shown(app) == ("fri False", {"day": "fri"})
+    assert keys[0] != keys[1] == keys[2]
