@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -30,9 +31,7 @@ def bars(view: View, result: FunnelResult, comparison: FunnelComparison | None) 
     """The funnel."""
     t, palette = view.t, view.palette
     reference = comparison.second if comparison else None
-    legend = [mark(palette.accent, f"{view.period_name} {t.number(result.n_entered)}")] if comparison else []
-    if reference:
-        legend.append(mark(palette.comp, f"{_against(view, comparison)} {t.number(reference.n_entered)}"))
+    legend = _legend(view, comparison, lambda one: one.n_entered)
     told = spaced(t.language, *legend, t("funnel.bars_subtitle"), t("funnel.bars_click"))
 
     def draw() -> go.Figure:
@@ -148,14 +147,24 @@ def _groups(view: View, result: FunnelResult, comparison: FunnelComparison | Non
 def _times(view: View, result: FunnelResult, comparison: FunnelComparison | None) -> None:
     t, palette = view.t, view.palette
     reference = comparison.second if comparison else None
-    legend = [mark(palette.accent, f"{view.period_name} {t.number(result.n_converted)}")] if comparison else []
-    if reference:
-        legend.append(mark(palette.comp, f"{_against(view, comparison)} {t.number(reference.n_converted)}"))
+    legend = _legend(view, comparison, lambda one: one.n_converted)
     panel(
         plain(words.times_title(result, t)), spaced(t.language, *legend, t("funnel.times_subtitle")),
         charts.draw_times(result, t, palette, reference), result.time_to_convert(), name="funnel_times",
         columns=_time_columns(t),
     )  # fmt: skip
+
+
+def _legend(view: View, comparison: FunnelComparison | None, size: Callable[[FunnelResult], int]) -> list[str]:
+    """Which colour stands for the period and which for its reference, with their users; without one nothing."""
+    if comparison is None:
+        return []
+    t, palette = view.t, view.palette
+    sides = (
+        (palette.accent, view.period_name, comparison.first),
+        (palette.comp, _against(view, comparison), comparison.second),
+    )
+    return [mark(color, f"{name} {t.number(size(one))}") for color, name, one in sides]
 
 
 def _against(view: View, comparison: FunnelComparison) -> str:

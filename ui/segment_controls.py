@@ -12,6 +12,7 @@ from ui.choices import pick, pick_many
 from ui.current import View
 from ui.layout import definition, panel, panel_head
 from ui.people import user_list
+from ui.properties import properties
 from ui.session import cached, remembered
 from ui.tables import Column, table
 from ui.text import plain
@@ -24,8 +25,8 @@ _LARGEST = ""
 def by(view: View) -> str | tuple[Segment, ...] | None:
     """Ask what to group by: a property, RFM, or saved segments; `None` while fewer than two segments are chosen."""
     t = view.t
-    known = remembered(_properties, view.workspace)
-    options = {f"user.{name}": name for name in known}
+    known = properties(view, "user")
+    options = {one.code: one.name for one in known if 1 < one.n_distinct <= _MOST_VALUES and one.type != "time"}
     options |= {by: t(f"segments.by_{by}") for by in ("stage", *RFM_SCHEMES, _SAVED)}
     chosen = pick("segments_by", options, label=t("segments.by"))
     if chosen != _SAVED:
@@ -107,9 +108,3 @@ def _class_columns(t: Translator) -> list[Column]:
         Column("revenue", t("segments.col_revenue"), "money"),
         Column("revenue_share", t("segments.col_revenue_share"), "share"),
     ]
-
-
-def _properties(workspace: Workspace) -> list[str]:
-    known = workspace.properties("user")
-    fits = (known["n_distinct"] > 1) & (known["n_distinct"] <= _MOST_VALUES) & (known["type"] != "time")
-    return known.loc[fits, "name"].tolist()

@@ -127,8 +127,7 @@ def numbers(result: TrendsResult, view: View) -> None:
 
 def _columns(frame: pd.DataFrame, result: TrendsResult, t: Translator) -> list[Column]:
     kind = "share" if words.is_share(result) else "money" if words.is_money(result) else "number"
-    whole = all(one.is_count for one in result.query.series) and result.query.formula != "ratio"
-    kind = "count" if whole and result.query.rolling_buckets == 1 else kind
+    kind = "count" if words.is_count(result) and result.query.rolling_buckets == 1 else kind
     whole_parts = all(one.is_count for one in result.query.series)
     kinds = {
         "bucket": "text", "group": "text", "line": "text", "note": "text", "calendar": "text", "value": kind,

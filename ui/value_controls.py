@@ -24,6 +24,7 @@ from ui.empty import sample_button
 from ui.layout import controls, more, note, panel, panel_head
 from ui.links import link
 from ui.people import user_list
+from ui.properties import properties
 from ui.session import remembered
 from ui.tables import Column, table
 from ui.text import mark, spaced
@@ -204,9 +205,8 @@ def _grain(view: View) -> str:
 
 
 def _properties(view: View) -> dict[str, str]:
-    found = remembered(Workspace.properties, view.workspace)
-    names = found.loc[found["n_distinct"].between(2, _MOST_VALUES), "name"]
-    return {_NONE: view.t("value.by_none")} | {f"user.{name}": name for name in names}
+    fits = [one for one in properties(view, "user") if 2 <= one.n_distinct <= _MOST_VALUES]
+    return {_NONE: view.t("value.by_none")} | {one.code: one.name for one in fits}
 
 
 def _channel(properties: dict[str, str]) -> str:

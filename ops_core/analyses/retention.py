@@ -23,9 +23,9 @@ from ops_core.analyses.cohort_axes import (
     ALL,
     cohort_times,
     group_labels,
-    window_ends,
 )
 from ops_core.analyses.lifecycle import bucket_range, names
+from ops_core.analyses.retention_tables import cells_table, mean_table, means_table
 from ops_core.engine import retention as engine
 from ops_core.engine.activity import ActivitySpec
 from ops_core.engine.cohorts import MODES, EntrySpec
@@ -36,7 +36,7 @@ from ops_core.model.filters import Filter, filters_of
 from ops_core.model.intervals import wilson
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
-from ops_core.model.time import GRAINS, TimeRules, dates_of
+from ops_core.model.time import GRAINS
 from ops_core.workspace import Workspace, one_state
 
 MEASURES = ("on", "on_or_after", "bracket", "rolling")
@@ -222,10 +222,10 @@ def analyze(workspace: Workspace, query: RetentionQuery) -> RetentionResult:
     counts = engine.count(workspace.store, spec)
     labels = group_labels(query.breakdown, counts.groups)
     times = cohort_times(rules, query.grain, counts.cohorts)
-    cells = _cells(counts, labels, times, spec.windows, rules)
-    means = _means(counts, labels, spec.windows)
+    cells = cells_table(counts, labels, times, spec.windows, rules)
+    means = means_table(counts, labels, spec.windows)
     summed = means.groupby("offset", sort=False)[["eligible", "returned"]].sum() if len(labels) > 1 else means
-    mean = _mean_table(
+    mean = mean_table(
         np.array([ALL], dtype=object), summed["eligible"].to_numpy(), summed["returned"].to_numpy(), spec.windows
     )
     return RetentionResult(
@@ -257,68 +257,6 @@ def retention_spec(workspace: Workspace, query: RetentionQuery) -> engine.Retent
         needs_time=rolling,
     )
     return engine.RetentionSpec(entry, returns, query.windows, rolling, query.min_occurrences)
-
-
-def _cells(
-    counts: engine.RetentionCounts,
-    labels: Sequence[str],
-    times: np.ndarray,
-    windows: Sequence[tuple[int, int | None]],
-    rules: TimeRules,
-) -> pd.DataFrame:
-    n_groups, n_cohorts, n_windows = counts.n_returned.shape
-    users = np.repeat(counts.n_users.reshape(-1), n_windows)
-    ripe = np.tile(counts.is_ripe.reshape(-1), n_groups)
-    returned = np.where(ripe, counts.n_returned.reshape(-1), np.nan)
-    low, high = wilson(returned, np.where(ripe, users, 0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(users > 0, returned / users, np.nan)
-    ripe_on = dates_of(rules.local_days(counts.ripe_us.reshape(-1)))
-    return pd.DataFrame(
-        {
-            "group": np.repeat(np.array(labels, dtype=object), n_cohorts * n_windows),
-            "cohort": np.tile(np.repeat(times, n_windows), n_groups),
-            "offset": np.tile([first for first, _ in windows], n_groups * n_cohorts),
-            "users": users,
-            "returned": returned,
-            "share": share,
-            "low": low,
-            "high": high,
-            "ripe": ripe,
-            "ripe_on": np.tile(ripe_on, n_groups),
-            "offset_end": np.tile(window_ends(windows), n_groups * n_cohorts),
-        }
-    )
-
-
-def _means(
-    counts: engine.RetentionCounts, labels: Sequence[str], windows: Sequence[tuple[int, int | None]]
-) -> pd.DataFrame:
-    """Weighted means of groups given by their counts: Σ returned ÷ Σ eligible over ripe cells."""
-    eligible = (counts.n_users[:, :, None] * counts.is_ripe[None]).sum(axis=1)
-    returned = (counts.n_returned * counts.is_ripe[None]).sum(axis=1)
-    return _mean_table(np.array(labels, dtype=object), eligible, returned, windows)
-
-
-def _mean_table(
-    labels: np.ndarray, eligible: np.ndarray, returned: np.ndarray, windows: Sequence[tuple[int, int | None]]
-) -> pd.DataFrame:
-    low, high = wilson(returned.reshape(-1), eligible.reshape(-1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(eligible > 0, returned / eligible, np.nan)
-    n_groups = len(labels)
-    return pd.DataFrame(
-        {
-            "group": np.repeat(labels, len(windows)),
-            "offset": np.tile([first for first, _ in windows], n_groups),
-            "eligible": eligible.reshape(-1),
-            "returned": returned.reshape(-1),
-            "share": share.reshape(-1),
-            "low": low,
-            "high": high,
-            "offset_end": np.tile(window_ends(windows), n_groups),
-        }
-    )
 
 
 def _cohorts(

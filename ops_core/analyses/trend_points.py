@@ -62,7 +62,8 @@ class Points:
 
     def _over(self, window: Window) -> dict[str, Line]:
         counted = self._longer
-        if (not self._judged and window != counted) or not counted.first <= window.first <= window.end <= counted.end:
+        inside = counted.first <= window.first and window.end <= counted.end
+        if window != counted and not (self._judged and inside):
             return measured(self._workspace.store, self._query, self._groups, window)
         first, end = window.first - counted.first, window.end - counted.first
         return {name: line.cut(first, end) for name, line in self._counted.items()}

@@ -30,6 +30,7 @@ from ops_core.charts.theme import (
 from ops_core.charts.trends_words import (
     bucket_text,
     group_name,
+    is_count,
     is_money,
     is_share,
     line_name,
@@ -321,8 +322,7 @@ def _value_axis(fig: go.Figure, result: TrendsResult, axis_range: tuple[float, f
         narrow = axis_range[1] - axis_range[0] < 0.04
         value_ticks(fig, axis_range, lambda share: t.share(share, 1 if narrow else 0))
     else:
-        whole = result.query.formula != "ratio" and all(one.is_count for one in result.query.series)
-        value_ticks(fig, axis_range, money_tick(t) if is_money(result) else t.compact, whole=whole)
+        value_ticks(fig, axis_range, money_tick(t) if is_money(result) else t.compact, whole=is_count(result))
 
 
 def _ticks(fig: go.Figure, buckets: Sequence[pd.Timestamp], text: object) -> None:

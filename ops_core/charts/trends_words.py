@@ -21,8 +21,7 @@ _CHANCES = ((0.95, "very_likely"), (0.7, "likely"), (0.3, "open"), (0.05, "unlik
 def headline(result: TrendsResult, t: Translator, compare_name: str = "") -> str:
     """An unusual newest complete point first, else the period against its comparison."""
     query = result.query
-    name, rows = line_name(query, query.line_names[0], t), main_points(result)
-    whole = rows[rows["in_period"] & ~rows["partial"] & rows["value"].notna()]
+    name, whole = line_name(query, query.line_names[0], t), _complete_points(result)
     if len(whole) and whole["unusual"].iloc[-1]:
         last = whole.iloc[-1]
         side = "high" if last["unusual"] > 0 else "low"
@@ -52,12 +51,12 @@ def _groups_headline(result: TrendsResult, name: str, t: Translator) -> str:
     rows = result.totals[result.totals["line"] == result.query.line_names[0]].dropna(subset=["value"])
     if rows.empty:
         return t("trends.headline_unripe", name=name)
-    low, high = (
-        {"value": value_text(result, row["value"], t), "group": group_name(row["group"], t)}
-        for row in (rows.loc[rows["value"].idxmin()], rows.loc[rows["value"].idxmax()])
-    )
-    return t("trends.headline_groups", name=name, low=low["value"], low_group=low["group"], high=high["value"],
-             high_group=high["group"])  # fmt: skip
+    low, high = rows.loc[rows["value"].idxmin()], rows.loc[rows["value"].idxmax()]
+    return t(
+        "trends.headline_groups", name=name,
+        low=value_text(result, low["value"], t), low_group=group_name(low["group"], t),
+        high=value_text(result, high["value"], t), high_group=group_name(high["group"], t),
+    )  # fmt: skip
 
 
 def paragraph(
@@ -81,8 +80,7 @@ def paragraph(
         )  # fmt: skip
     elif total is not None and query.compare is not None:
         parts.append(t("trends.paragraph_no_comparison"))
-    rows = main_points(result)
-    whole = rows[rows["in_period"] & ~rows["partial"] & rows["value"].notna()]
+    whole = _complete_points(result)
     unusual = whole[whole["unusual"] != 0]
     if len(unusual):
         named = [bucket_text(query, bucket, t) for bucket in unusual["bucket"].iloc[-_MOST_NAMED:]]
@@ -187,15 +185,19 @@ def is_money(result: TrendsResult) -> bool:
     return money[0] and (result.query.formula != "ratio" or not money[-1])
 
 
+def is_count(result: TrendsResult) -> bool:
+    """Whether values are users or events, or sums and differences of them."""
+    return result.query.formula != "ratio" and all(one.is_count for one in result.query.series)
+
+
 def value_text(result: TrendsResult, value: float, t: Translator, exact: bool = False) -> str:
     """A value of the first line (or the formula) as people read it."""
     if is_share(result):
         return t.share(value)
     if is_money(result):
         return t.money_exact(value, 0 if abs(value) >= 1000 else 2) if exact else t.money(value)
-    whole = result.query.formula != "ratio" and all(one.is_count for one in result.query.series)
     if exact or abs(value) < 10_000:
-        return t.number(value, 0 if whole or abs(value) >= 1000 else 2)
+        return t.number(value, 0 if is_count(result) or abs(value) >= 1000 else 2)
     return t.compact(value)
 
 
@@ -229,10 +231,11 @@ def starts_at_zero(result: TrendsResult) -> bool:
     return values.empty or values.min() < 0.5 * values.max()
 
 
-def main_points(result: TrendsResult) -> pd.DataFrame:
-    """The points of the first line, of all users together or else of the first group."""
+def _complete_points(result: TrendsResult) -> pd.DataFrame:
+    """Of the first line, of all users together or else of the first group, the period's complete points."""
     line, group = result.points["line"], result.points["group"]
-    return result.points.iloc[: int(((line == line.iloc[0]) & (group == group.iloc[0])).sum())]  # they come first
+    rows = result.points.iloc[: int(((line == line.iloc[0]) & (group == group.iloc[0])).sum())]  # they come first
+    return rows[rows["in_period"] & ~rows["partial"] & rows["value"].notna()]
 
 
 def main_total(result: TrendsResult) -> pd.Series | None:

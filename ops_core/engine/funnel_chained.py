@@ -1,7 +1,7 @@
 """The attempt that counts in a plain funnel, from chains that are known already: no search among the rows.
 
 Plain: one event per step, each step another event, in order, within an elapsed time, nothing excluded. The chain of a
-row (see `step_chains.chains_of`) is the latest start that leads to it. A row is reached within the window when that
+row (see `step_chains.Chains`) is the latest start that leads to it. A row is reached within the window when that
 start is near enough; where the latest start lies after the period, the user's last start inside it takes its place,
 because every earlier start leads to the row as well.
 """

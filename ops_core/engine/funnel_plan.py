@@ -202,7 +202,7 @@ class Plan:
             self._masked()
         if self.spec.order == "strict":
             wanted += [(code, self._any_row) for code in self._codes]
-        on_threads(self.layout, self._rows, {_name(source): source for source in wanted}.values())
+        on_threads(self.layout, self._rows, {steps.name_of(*source): source for source in wanted}.values())
         if with_chains:
             self._chains  # noqa: B018  a cached property: built here
 
@@ -214,7 +214,7 @@ class Plan:
         return [self._rows(source).block(number) for source in sources]
 
     def _rows(self, source: Source) -> Rows:
-        key = _name(source)
+        key = steps.name_of(*source)
         if key not in self._held_rows_by_source:
             self._held_rows_by_source[key] = steps.rows_of(self.store, self.layout, *source)
         return self._held_rows_by_source[key]
@@ -240,7 +240,8 @@ class Plan:
     @cached_property
     def _chains(self) -> Chains:
         """How the steps of a plain funnel lead to one another."""
-        return Chains(self.store, self.layout, [source for (source,) in self.sources])
+        sources = [source for (source,) in self.sources]
+        return Chains(self.store, self.layout, sources, [self._rows(source) for source in sources])
 
     @cached_property
     def _any_row(self) -> Conditions:
@@ -336,11 +337,6 @@ def _of_users(keys: Array, masks: Array, chosen: Array, layout: Layout) -> tuple
     kept = users < len(chosen)
     kept[kept] = chosen[users[kept]]
     return keys[kept], masks[kept]
-
-
-def _name(source: Source) -> tuple[int, str, str]:
-    code, conditions = source
-    return code, conditions.text, str(conditions.parameters)
 
 
 _NONE = (np.empty(0, np.int64), np.empty(0, np.uint16))

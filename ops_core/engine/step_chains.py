@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ops_core.engine.cache import cache_of
-from ops_core.engine.step_layout import Array, Layout
-from ops_core.engine.steps import Source, name_of, rows_of
+from ops_core.engine.step_layout import Array, Layout, Rows
+from ops_core.engine.steps import Source, name_of
 from ops_core.store import Store
 
 NO_START = -(1 << 62)  # further away from every key than any window
@@ -60,16 +60,15 @@ class Chains:
     are at hand anyway; `keep` them when all blocks were, and a new window needs no search.
     """
 
-    def __init__(self, store: Store, layout: Layout, sources: Sequence[Source]) -> None:
-        self._layout, self._room = layout, _Room()
-        self._rows = [rows_of(store, layout, *source) for source in sources]
+    def __init__(self, store: Store, layout: Layout, sources: Sequence[Source], rows: Sequence[Rows]) -> None:
+        self._layout, self._rows, self._room = layout, rows, _Room()
         self._cache, self._version = cache_of(store), store.data_version
         names = [name_of(*source) for source in sources]
         self._keys = [("chain", layout, *names[:n]) for n in range(2, len(sources) + 1)]
         self._kept = [self._cache.known(self._version, key) for key in self._keys]
         self._chains = [
             chain or Chain(np.empty(len(of.keys), np.int64), of.offsets)
-            for chain, of in zip(self._kept, self._rows[1:], strict=True)
+            for chain, of in zip(self._kept, rows[1:], strict=True)
         ]
         self._heads_key = ("heads", layout, names[0])
         self._kept_heads = self._cache.known(self._version, self._heads_key)
