@@ -53,10 +53,10 @@ def section(view: View, result: FunnelResult, comparison: FunnelComparison | Non
         else:
             stops = {str(number): f"{number}  {name}" for number, name in enumerate(names, 1)}
             step = int(pick("funnel_reached", stops, label=t("funnel.col_step"), default=str(len(names))))
-    sentence, suggestion = _told(view, result, kind, step)
+    n, sentence, suggestion = _told(view, result, kind, step)
     user_list(
         sentence, lambda: _people(result, kind, step)["user_id"].drop_duplicates().tolist(), name="funnel_lost_users",
-        suggestion=suggestion,
+        suggestion=suggestion, empty=n == 0,
     )  # fmt: skip
     if bar is not None:
         _dialog(view, result, kind, step)
@@ -66,28 +66,27 @@ def _people(result: FunnelResult, kind: str, step: int) -> pd.DataFrame:
     return result.users(step, dropped=kind == "lost")
 
 
-def _told(view: View, result: FunnelResult, kind: str, step: int) -> tuple[str, str]:
-    """The sentence with its n, and a name for the segment."""
+def _told(view: View, result: FunnelResult, kind: str, step: int) -> tuple[int, str, str]:
+    """How many they are, the sentence that says so, and a name for the segment."""
     t, names = view.t, words.step_names(result.query, view.t)
     reached = result.journeys.reached
     if kind == "reached":
         n = len(set(result.journeys.user_keys[reached[step - 1]].tolist()))
-        return t("funnel.reached_users", n=n, step=plain(names[step - 1])), t(
-            "funnel.reached_segment", step=names[step - 1]
-        )
+        sentence = t("funnel.reached_users", n=n, step=plain(names[step - 1]))
+        return n, sentence, t("funnel.reached_segment", step=names[step - 1])
     required = [number for number, one in enumerate(result.query.steps, 1) if not one.optional]
     following = next((number for number in required if number > step), step + 1)  # maybe all that follow are optional
     lost = reached[step - 1] & ~reached[following - 1]
     n = len(set(result.journeys.user_keys[lost].tolist()))
     told = {"step": names[step - 1], "next": names[following - 1]}
     sentence = t("funnel.lost_users", n=n, **{key: plain(name) for key, name in told.items()})
-    return sentence, t("funnel.lost_segment", **told)
+    return n, sentence, t("funnel.lost_segment", **told)
 
 
 def _dialog(view: View, result: FunnelResult, kind: str, step: int) -> None:
     """The people of a clicked bar: list, files, and a name to keep them under."""
     t = view.t
-    sentence, suggestion = _told(view, result, kind, step)
+    _, sentence, suggestion = _told(view, result, kind, step)
     found = _people(result, kind, step)
     shown = found.assign(group=[words.group_name(str(group), t) for group in found["group"]])
     rules = view.workspace.rules

@@ -273,7 +273,7 @@ def members(result: StagesResult, view: View) -> None:
         suggestion = t("lifecycle.moved_segment", stage=name, before=befores[before], date=t.date(result.at))
     user_list(
         sentence, lambda: result.users(stage, came_from), name="lifecycle_stage_users",
-        suggestion=plain_name(suggestion),
+        suggestion=plain_name(suggestion), empty=n == 0,
     )  # fmt: skip
 
 

@@ -16,7 +16,9 @@ from ui.text import on_primary, small, typed
 _LONGEST_NAME = 60
 
 
-def user_list(sentence: str, users: Callable[[], Sequence[str]], *, name: str, suggestion: str) -> None:
+def user_list(
+    sentence: str, users: Callable[[], Sequence[str]], *, name: str, suggestion: str, empty: bool = False
+) -> None:
     """A sentence with its n, and buttons that list the users or save them as a segment.
 
     Args:
@@ -24,10 +26,13 @@ def user_list(sentence: str, users: Callable[[], Sequence[str]], *, name: str, s
         users: gives the user ids; called only when a button was pressed.
         name: unique in the app; keys and file name.
         suggestion: a name for the segment.
+        empty: nobody is meant: the sentence stands alone.
     """
     t = screen().t
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         st.markdown(sentence, width="content")
+        if empty:
+            return
         if st.button(t("shell.list_users"), icon=":material/list:", key=f"{name}.list"):
             _list(sentence, users(), name)
         if st.button(t("shell.save_segment"), icon=":material/group_add:", key=f"{name}.save"):

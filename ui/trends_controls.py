@@ -28,6 +28,7 @@ _SMOOTH = {"plain": 1, "rolling": 0, "cumulative": 0}
 _ROLLING = {"hour": 24, "day": 7, "week": 4, "month": 3, "quarter": 4}
 _MOST_VALUES = 60
 _MOST_TARGET = 10**12
+_LEAST_DAYS = {"hour": 1, "day": 1, "week": 7, "month": 28}
 
 
 def query(view: View) -> TrendsQuery:
@@ -37,7 +38,9 @@ def query(view: View) -> TrendsQuery:
     event = pick("trends_event", {_ANY: t("trends.any_activity"), **events}, label=t("trends.event"))
     measures = {one: t(f"trends.measure_{one}") for one in MEASURES}
     measure = pick("trends_measure", measures, label=t("trends.measure"))
-    grains = {one: t(f"trends.grain_{one}") for one in ("hour", "day", "week", "month")}
+    # A unit longer than the period would show what lies outside of it.
+    first, end = view.period.days(view.workspace.rules)
+    grains = {one: t(f"trends.grain_{one}") for one, least in _LEAST_DAYS.items() if end - first >= least}
     grain = pick("trends_grain", grains, label=t("trends.grain"), default=view.grain)
     breakdown = pick("trends_by", _properties(view), label=t("trends.breakdown"))
     shapes = {one: t(f"trends.shape_{one}", n=_ROLLING[grain]) for one in _SMOOTH}
@@ -102,10 +105,11 @@ def main_panel(result: TrendsResult, view: View) -> None:
 def groups_panel(result: TrendsResult, view: View) -> None:
     """The groups over the whole period."""
     t = view.t
-    shares = result.totals["share"].notna().any()
+    of_users = result.query.breakdown.startswith("user.")  # of which each user has one value
+    kind = "" if result.totals["share"].notna().any() else "_plain" if of_users else "_overlap"
     panel(
         t("trends.groups_title", by=plain(result.query.breakdown.removeprefix("user."))),
-        t("trends.groups_subtitle" if shares else "trends.groups_subtitle_overlap", period=plain(view.period_name)),
+        t(f"trends.groups_subtitle{kind}", period=plain(view.period_name)),
         charts.draw_groups(result, t, view.palette), result.totals, name="trends_groups",
     )  # fmt: skip
 
@@ -137,7 +141,11 @@ def _columns(frame: pd.DataFrame, result: TrendsResult, t: Translator) -> list[C
     }  # fmt: skip
     rate = frame.get("denominator") is not None
     shown = [name for name in frame if rate or name not in ("numerator", "denominator")]
-    return [Column(name, t(f"trends.column_{name}"), kinds[name]) for name in shown]
+    titles = {name: t(f"trends.column_{name}") for name in shown}
+    if result.query.formula in ("sum", "difference"):
+        parts = (words.series_name(one, t) for one in result.query.series)
+        titles |= dict(zip(("numerator", "denominator"), parts, strict=True))
+    return [Column(name, title, kinds[name]) for name, title in titles.items()]
 
 
 def compared(view: View) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ops_core.analyses.kpis import FEWEST_CHANGES, GOOD_WHEN, KPIS, KpiResult
 from ops_core.locale import Translator
+from ops_core.model.intervals import FEW
 
 SPARK_WEEKS = 13
 _REVENUE = ("revenue", "paying_users", "revenue_per_payer")
@@ -41,7 +42,8 @@ def headline(result: KpiResult, t: Translator) -> str:
     unusual = [row for _, row in result.tiles.iterrows() if row["is_unusual"]]
     active = result.tile("active_users")
     if not unusual:
-        key = "headline_normal" if (result.tiles["n_history"] >= FEWEST_CHANGES).any() else "headline_plain"
+        judged = (result.tiles["n_history"] >= FEWEST_CHANGES).any() and not _counts_few(active)
+        key = "headline_normal" if judged else "headline_plain"
         told = {"active": t.compact(active["value"]), "change": _relative_words(active["relative"], t)}
         if result.is_latest:
             return t(f"overview.{key}", **told)
@@ -95,7 +97,8 @@ def _tile(result: KpiResult, kpi: str, t: Translator) -> Tile:
     change = row["change"]
     known = change == change
     direction = "up" if known and change > 0 else "down" if known and change < 0 else "off"
-    tone, note = "neutral", t("overview.too_short") if row["n_history"] < FEWEST_CHANGES else t("overview.usual")
+    judged = "too_short" if row["n_history"] < FEWEST_CHANGES else "too_few" if _counts_few(row) else "usual"
+    tone, note = "neutral", t(f"overview.{judged}")
     if row["is_unusual"]:
         tone = "good" if direction == GOOD_WHEN[kpi] else "bad"
         note = t(f"overview.unusual_{tone}")
@@ -112,6 +115,12 @@ def _tile(result: KpiResult, kpi: str, t: Translator) -> Tile:
         help=t(f"overview.{kpi}_help"),
         history=[float(value) for value in history if value == value],
     )
+
+
+def _counts_few(row: pd.Series) -> bool:
+    """Whether so few people stand behind a figure that staying within the range says nothing."""
+    people = max(row["value"], row["previous"]) if row["unit"] == "count" else row["denominator"]
+    return bool(people < FEW)
 
 
 def _change(row: pd.Series, t: Translator) -> str:

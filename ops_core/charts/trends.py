@@ -230,8 +230,10 @@ def _range(fig: go.Figure, rows: _Rows, palette: Palette) -> None:
 def _comparison(fig: go.Figure, result: TrendsResult, rows: _Rows, t: Translator, palette: Palette) -> None:
     if rows.compare_value is None or np.isnan(rows.compare_value).all():
         return
+    lone = np.count_nonzero(~np.isnan(rows.compare_value)) == 1  # no line leads to it
     fig.add_scatter(
-        x=rows.x, y=rows.compare_value, mode="lines", cliponaxis=False,
+        x=rows.x, y=rows.compare_value, mode="markers" if lone else "lines", marker={"color": palette.comp, "size": 7},
+        cliponaxis=False,
         line={"color": palette.comp, "width": 1.5, "dash": "dash"},
         customdata=[
             t("trends.compare_hover", bucket=bucket_text(result.query, bucket, t),

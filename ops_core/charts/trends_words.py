@@ -80,6 +80,7 @@ def paragraph(
         )  # fmt: skip
     elif total is not None and query.compare is not None:
         parts.append(t("trends.paragraph_no_comparison"))
+    parts += _other_lines(result, t)
     whole = _complete_points(result)
     unusual = whole[whole["unusual"] != 0]
     if len(unusual):
@@ -93,6 +94,26 @@ def paragraph(
         told = t("trends.paragraph_partial", bucket=bucket_text(query, result.points["bucket"].iloc[-1], t))
         parts.append(told[:1].upper() + told[1:])
     return t.sentences(parts)
+
+
+def _other_lines(result: TrendsResult, t: Translator) -> list[str]:
+    """What the lines behind the first one came to."""
+    query, told = result.query, []
+    if query.breakdown is not None:
+        return told
+    for row in result.totals[result.totals["line"] != query.line_names[0]].itertuples():
+        series = query.series[int(row.line) - 1]
+        digits = 0 if series.is_count else 2
+        value, other = (
+            t.money_exact(number, digits) if series.amount == "value" else t.number(number, digits)
+            for number in (row.value, row.compare_value)
+        )
+        values = {"name": line_name(query, row.line, t), "value": value, "other": other}
+        if row.relative == row.relative:
+            told.append(t("trends.paragraph_line_compared", difference=t.signed_share(row.relative), **values))
+        else:
+            told.append(t("trends.paragraph_line", **values))
+    return told
 
 
 def _coincidences(
@@ -111,16 +132,17 @@ def _coincidences(
 def outlook_title(outlook: Outlook, result: TrendsResult, t: Translator) -> str:
     """Will the target be reached, in words."""
     target = value_text(result, outlook.target, t)
+    last_day = t.date(result.query.target.period.last_date)
     if outlook.reason == "period_over":
         reached = "over_reached" if outlook.expected >= outlook.target else "over_missed"
         return t(f"trends.outlook_{reached}", target=target, value=value_text(result, outlook.expected, t))
     if outlook.reason:
-        return t("trends.outlook_short_past", target=target)
+        return t("trends.outlook_short_past", target=target, last_day=last_day)
     if outlook.adds_up and outlook.known >= outlook.target:
         return t("trends.outlook_done", target=target)
     word = next(name for least, name in _CHANCES if outlook.chance >= least)
     return t(
-        f"trends.outlook_{word}", target=target, chance=chance_text(outlook.chance, t),
+        f"trends.outlook_{word}", target=target, last_day=last_day, chance=chance_text(outlook.chance, t),
         expected=value_text(result, outlook.expected, t),
         range=t.interval(value_text(result, outlook.low, t), value_text(result, outlook.high, t)),
     )  # fmt: skip
@@ -197,7 +219,9 @@ def value_text(result: TrendsResult, value: float, t: Translator, exact: bool = 
     if is_money(result):
         return t.money_exact(value, 0 if abs(value) >= 1000 else 2) if exact else t.money(value)
     if exact or abs(value) < 10_000:
-        return t.number(value, 0 if is_count(result) or abs(value) >= 1000 else 2)
+        query = result.query
+        whole = is_count(result) or (query.formula is None and query.series[0].is_count)
+        return t.number(value, 0 if whole or abs(value) >= 1000 else 2)
     return t.compact(value)
 
 
@@ -249,4 +273,4 @@ def main_total(result: TrendsResult) -> pd.Series | None:
         return None
     summed = rows[["value", "compare_value"]].sum(min_count=1)
     difference = summed["value"] - summed["compare_value"]
-    return pd.Series({**summed, "difference": difference, "relative": difference / summed["compare_value"]})
+    return pd.Series({**summed, "difference": difference, "relative": difference / abs(summed["compare_value"])})

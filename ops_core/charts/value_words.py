@@ -8,6 +8,7 @@ from ops_core.analyses.value import ValueResult
 from ops_core.analyses.value_model import ValueModelResult
 from ops_core.charts.trends_words import group_name
 from ops_core.locale import Translator
+from ops_core.model.intervals import FEW
 
 
 def at_age(result: ValueResult) -> pd.DataFrame:
@@ -96,6 +97,8 @@ def interval_title(result: ValueResult, t: Translator) -> str:
     marks = result.interval_days
     if not marks["n"]:
         return t("value.interval_none")
+    if marks["n"] < FEW:
+        return t("value.interval_few", n=int(marks["n"]))
     return t("value.interval_title", median=t.number(marks["median"]), late=t.number(marks["late"]))
 
 

@@ -74,7 +74,7 @@ def _signs(candidates: Mapping[str, list[Role]], columns: Sequence[str], sample:
         signup=sure("signup_at"),
         said=sure("score") or sure("text"),
         has_outcome=_has_outcome(candidates, columns, sample),
-        one_row_per_user=user is not None and looks.repeats(sample, user.index) < 0.02,
+        one_row_per_user=user is not None and looks.repeats(sample, user.index) < looks.FEW_REPEATS,
     )
 
 

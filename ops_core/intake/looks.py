@@ -24,6 +24,7 @@ _FLAGS = {"true", "false", "yes", "no", "是", "否", "y", "n", "t", "f", "0", "
 ENOUGH = 0.6
 _A_FEW = 0.1
 MAX_VARIANTS = 20
+FEW_REPEATS = 0.02  # up to this share of repeated users, rows are still one per user
 
 
 def present(values: pd.Series) -> list[str]:
@@ -60,6 +61,12 @@ def is_time(values: pd.Series) -> bool:
     cells = present(values)
     written = [cell for cell in cells if not cell.replace(".", "", 1).isdigit()]
     return bool(written) and len(written) >= ENOUGH * len(cells) and _share(_TIME, written) >= ENOUGH
+
+
+def has_clock(values: pd.Series) -> bool:
+    """Whether most sampled values carry a time of day."""
+    cells = present(values)
+    return sum(any(mark in cell for mark in ":时点") for cell in cells) > len(cells) / 2
 
 
 def is_number(values: pd.Series) -> bool:

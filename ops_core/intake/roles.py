@@ -36,6 +36,8 @@ def guess(
         raise IntakeError("unknown_kind", kind=kind, allowed=list(KINDS))
     said = _said(columns, mapping or {})
     candidates = _candidates(columns, sample, said)
+    if "occurred_at" not in said and not candidates["occurred_at"]:
+        candidates["occurred_at"] = _times_by_look(columns, sample, candidates)
     chosen, confidence, reason, values = (
         (kind, 1.0, "told", {}) if kind != "auto" else kind_of(candidates, columns, sample)
     )
@@ -86,6 +88,17 @@ def _candidates(columns: Sequence[str], sample: pd.DataFrame, said: Mapping[str,
                 ranked.append((rated[0], index, Role(role, name, index, rated[0], rated[1], {"name": name})))
         found[role] = [role for _, _, role in sorted(ranked, key=lambda one: (-one[0], one[1]))]
     return found
+
+
+def _times_by_look(columns: Sequence[str], sample: pd.DataFrame, candidates: Mapping[str, list[Role]]) -> list[Role]:
+    """Columns of dates whose names say nothing, where users repeat: a list of people would have a birthday there."""
+    user = next(iter(candidates["user_id"]), None)
+    if user is None or looks.repeats(sample, user.index) < looks.FEW_REPEATS:
+        return []
+    taken = {one.index for one in candidates["signup_at"]}
+    found = [index for index in range(len(columns)) if index not in taken and looks.is_time(sample.iloc[:, index])]
+    found.sort(key=lambda index: not looks.has_clock(sample.iloc[:, index]))
+    return [Role("occurred_at", columns[index], index, 0.5, "looks_like_time") for index in found]
 
 
 def _rated(role: str, name: str) -> tuple[float, str] | None:

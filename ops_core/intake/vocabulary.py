@@ -19,7 +19,8 @@ _NAMES = {
         personid subscriberid respondentid consumerid contactid passengerid patientid masterid useridx
         userpk usr usrid 用户id 用户编号 用户号 用户 用户标识 用户账号 会员号 会员id 会员编号 会员卡号 会员 会员账号
         客户id 客户编号 客户号 客户代码 客户 顾客id 顾客编号 顾客 买家id 买家编号 买家昵称 买家会员名 买家 账号
-        账户id 玩家id 设备id 微信openid 唯一id""",
+        账户id 玩家id 设备id 微信openid 唯一id 用户编码 会员编码 会员代码 客户编码 顾客编码 顾客号 买家旺旺 旺旺 会员名
+        下单人 购买人 学员id 学员编号""",
     "event": """
         event eventname eventtype eventcode eventkey action actiontype actionname behavior behaviour
         behaviortype behaviourtype activity activityname activitytype interaction operation 事件 事件名 事件名称
@@ -33,13 +34,15 @@ _NAMES = {
         assignedat assignmenttime exposuretime enrolledat 日期 时间 时间戳 发生时间 行为时间 事件时间 操作时间
         访问时间 登录时间 记录时间 日志时间 下单时间 下单日期 创建时间 创建日期 订单创建时间 订单时间 订单日期
         交易时间 交易日期 支付时间 付款时间 订单付款时间 购买时间 购买日期 消费时间 消费日期 成交时间 分组时间
-        曝光时间 入组时间""",
+        曝光时间 入组时间 下单时刻 支付时刻 付款时刻 发生时刻 时刻 发生日期 消费时刻 拍下时间 付款日期 支付日期
+        订单支付时间 交易创建时间 完成时间 统计时间""",
     "value": """
         value amount amt revenue total totalamount totalprice totalvalue linetotal subtotal sales
         salesamount gmv payment payamount paidamount paymentamount actualamount orderamount ordervalue
         ordertotal dollarvalue spend spent money sum netamount grossamount transactionamount purchaseamount
         eventvalue 实付金额 实付 实际支付金额 买家实际支付金额 支付金额 付款金额 成交金额 交易金额 消费金额 订单金额
-        金额 总金额 销售额 收入 应付金额 总价 价值 订单总额""",
+        金额 总金额 销售额 收入 应付金额 总价 价值 订单总额 实收金额 实收 实付款 实付额 支付额 付款额 消费额 成交额
+        交易额 付费金额 充值金额 订单实付金额 实际付款金额 实际支付 订单价格 价税合计""",
     "quantity": """
         quantity qty units numberofunits numberofitems itemcount numberofcds pieces 数量 件数 购买数量 商品数量 销量
         订购数量""",
@@ -47,7 +50,7 @@ _NAMES = {
     "order_id": """
         orderid orderno ordernumber ordercode invoiceno invoice invoiceid invoicenumber transactionid
         transactionno tradeid tradeno billno billid receiptno receiptid basketid 订单号 订单编号 订单id 订单 单号
-        交易号 交易编号 流水号 发票号 小票号""",
+        交易号 交易编号 流水号 发票号 小票号 订单编码 主订单编号 主订单号 商户订单号 交易单号 交易流水号 销售单号""",
     "event_id": """
         eventid eventuuid logid recordid messageid insertid hitid uuid 事件id 事件编号 日志id 日志编号 记录id
         记录编号 流水id""",
@@ -85,8 +88,8 @@ EXACT: dict[str, tuple[str, ...]] = {role: tuple(names.split()) for role, names 
 PART: dict[str, tuple[str, ...]] = {
     "user_id": ("userid", "customerid", "memberid", "clientid", "accountid", "用户id", "会员id", "客户id", "用户编号"),
     "event": ("eventname", "eventtype", "behavior", "行为", "事件"),
-    "occurred_at": ("timestamp", "datetime", "时间", "日期", "time", "date"),
-    "value": ("实付", "支付金额", "amount", "revenue", "金额", "gmv"),
+    "occurred_at": ("timestamp", "datetime", "时间", "日期", "时刻", "time", "date"),
+    "value": ("实付", "实收", "支付金额", "amount", "revenue", "金额", "gmv"),
     "signup_at": ("signup", "register", "registration", "注册", "入会"),
     "order_id": ("orderid", "orderno", "invoiceno", "订单号", "订单编号"),
     "variant": ("variant", "abtest", "testgroup", "实验组", "分组"),

@@ -73,9 +73,7 @@ def test_headline_names_an_unusual_last_point_first(workspace):
         as_of="2026-03-30",
     )  # fmt: skip
     result = asked(low, period=Period("2026-03-16", "2026-03-30"), grain="week")
-    assert (
-        words.headline(result, T) == "Users with pay unusually low: 5, week of 23 Mar" or result.points["unusual"].any()
-    )
+    assert words.headline(result, T).replace("\u00a0", " ") == "Users with pay unusually low: 5, week of 23 Mar"
 
 
 def test_outlook_says_what_the_chance_supports(workspace):
@@ -87,6 +85,30 @@ def test_outlook_says_what_the_chance_supports(workspace):
         assert words.outlook_title(result.outlook, result, T).startswith(sentence)
         fig = charts.draw_outlook(result.outlook, result, T, LIGHT)
         assert list(fig.data[0].y)[-1] == 300
+
+
+def test_outlook_says_until_when(workspace):
+    result = asked(workspace, Series("pay", "total"), target=Target(9_000, Period("2026-03-01", "2026-04-01")))
+    assert "by 31\u00a0Mar" in words.outlook_title(result.outlook, result, T).replace("\u2060", "")
+    assert "到 3月31日" in words.outlook_title(result.outlook, result, translator("zh")).replace("\u2060", "")
+
+
+def test_the_second_event_has_its_sentence_where_no_formula_joins_the_two(workspace):
+    # Payments of 5.00: 9 to 14 March 5 × 20 + 30, the first six days of the eight before, 1 to 6 March, 6 × 20.
+    both = (Series("pay", "total"), Series("pay", "sum"))
+    said = words.paragraph(asked(workspace, *both, compare="previous"), T)
+    assert said.startswith(
+        "**130** against 120 in the comparison: +10. pay: sum of amount: ¥650.00 against ¥600.00, +8.3%."
+    )
+    assert "sum of amount:" not in words.paragraph(asked(workspace, *both, formula="ratio", compare="previous"), T)
+
+
+def test_a_single_compared_bucket_is_a_dot_as_no_line_leads_to_it(workspace):
+    day = Period("2026-03-13", "2026-03-14")
+    fig = charts.draw(asked(workspace, period=day, compare="previous"), T, LIGHT)
+    assert [list(trace.y) for trace in fig.data if trace.mode == "markers" and trace.marker.color == LIGHT.comp] == [
+        [20]
+    ]
 
 
 def test_table_has_the_points_newest_first(workspace):

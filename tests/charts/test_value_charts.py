@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pandas as pd
 import pytest
 
 from ops_core import Period
@@ -79,3 +80,17 @@ def test_day_ticks_leave_room():
     assert day_ticks((7, 14, 30, 60, 90), 90) == [7, 30, 60, 90]
     assert day_ticks((0, 7, 14, 30), 30) == [0, 14, 30]
     assert day_ticks((), 30) == []
+
+
+def test_nothing_is_said_of_the_days_between_a_handful_of_purchases():
+    rows = [
+        (f"u{user}", "purchase", f"2026-03-{3 + user + 7 * again:02d} 10:00", 5.0)
+        for user in (1, 2)
+        for again in (0, 1)
+    ]
+    with workspace_of(
+        pd.DataFrame(rows, columns=["user_id", "event", "occurred_at", "value"]), as_of="2026-03-30"
+    ) as few:
+        result = value.analyze(few, ValueQuery(Period("2026-03-02", "2026-03-30")))
+    assert result.interval_days["n"] == 2
+    assert words.interval_title(result, translator("en")) == "Too few repeat purchases (2) to say how long people wait"

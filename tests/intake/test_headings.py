@@ -1,0 +1,50 @@
+"""What files with headings of their own are taken for: by the names, and where they say nothing, by the values."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from ops_core.intake import roles
+
+USERS = ["M001", "M002", "M001", "M003", "M002", "M001"]
+MOMENTS = [f"2026/3/{day} 10:2{day}" for day in range(1, 7)]
+DAYS = [f"2026-03-0{day}" for day in range(1, 7)]
+MONEY = ["19.90", "120", "35.5", "8", "77.00", "42"]
+
+
+def taken(**columns: list[str]) -> tuple[str, dict[str, str]]:
+    """The kind, and each role's column."""
+    found = roles.guess(list(columns), pd.DataFrame(columns))
+    return found.kind, dict(found.mapping)
+
+
+@pytest.mark.parametrize(
+    ("user", "time", "value"),
+    [
+        ("会员号", "下单时刻", "实付金额"),
+        ("会员编码", "付款日期", "实收金额"),
+        ("买家旺旺", "拍下时间", "实付款"),
+        ("学员编号", "消费时刻", "消费额"),
+        ("会员卡号", "几时几分", "实付"),  # a name that nobody knows
+        ("customer", "when", "paid amount"),
+    ],
+)
+def test_payments_are_known_by_their_usual_headings_and_times_by_their_values(user: str, time: str, value: str):
+    found = taken(**{user: USERS, time: MOMENTS, value: MONEY})
+    assert found == ("orders", {"user_id": user, "occurred_at": time, "value": value})
+
+
+def test_of_several_columns_of_dates_without_a_telling_name_the_one_with_a_clock_is_the_time():
+    kind, mapping = taken(user=USERS, action=["open", "pay"] * 3, due=DAYS, done=MOMENTS)
+    assert (kind, mapping["occurred_at"]) == ("events", "done")
+
+
+def test_a_date_in_a_list_of_people_is_no_time_of_an_action():
+    people = [f"M00{number}" for number in range(6)]
+    assert taken(会员号=people, 生日=DAYS, 累计消费=MONEY) == ("users", {"user_id": "会员号"})
+
+
+def test_what_a_person_said_of_the_time_counts():
+    found = roles.guess(["user", "when"], pd.DataFrame({"user": USERS, "when": MOMENTS}), mapping={"occurred_at": None})
+    assert found.kind == "users"
