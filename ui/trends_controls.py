@@ -76,7 +76,8 @@ def query(view: View) -> TrendsQuery:
 def main_panel(result: TrendsResult, view: View) -> None:
     """The lines over time."""
     t, palette = view.t, view.palette
-    name = words.line_name(result.query, result.query.line_names[0], t)
+    names = [words.line_name(result.query, line, t) for line in result.query.line_names]
+    name = names[0] if result.query.breakdown else t.join(names)  # by groups the chart shows the first line
     legend = []
     if result.query.breakdown is None and len(result.query.line_names) == 1:
         legend.append(mark(palette.accent, plain(view.period_name)))

@@ -80,7 +80,6 @@ def paragraph(
         )  # fmt: skip
     elif total is not None and query.compare is not None:
         parts.append(t("trends.paragraph_no_comparison"))
-    parts += _other_lines(result, t)
     whole = _complete_points(result)
     unusual = whole[whole["unusual"] != 0]
     if len(unusual):
@@ -90,6 +89,7 @@ def paragraph(
         parts += _coincidences(result, unusual["bucket"].tolist(), annotations, t, escaped)
     elif len(whole) and whole["normal_low"].notna().all():
         parts.append(t("trends.paragraph_usual"))
+    parts += _other_lines(result, t)
     if bool(result.points["partial"].iloc[-1]):
         told = t("trends.paragraph_partial", bucket=bucket_text(query, result.points["bucket"].iloc[-1], t))
         parts.append(told[:1].upper() + told[1:])
@@ -179,7 +179,8 @@ def series_name(series: Series, t: Translator) -> str:
         return t("trends.active_users")
     if not series.events and series.amount:
         return t(f"trends.name_all_{series.measure}", prop=prop, percentile=t.number(series.percentile))
-    return t(f"trends.name_{series.measure}", event=events, prop=prop, percentile=t.number(series.percentile))
+    name = t(f"trends.name_{series.measure}", event=events, prop=prop, percentile=t.number(series.percentile))
+    return name if series.events else name[:1].upper() + name[1:]
 
 
 def line_name(query: TrendsQuery, line: str, t: Translator) -> str:

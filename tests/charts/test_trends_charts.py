@@ -97,9 +97,8 @@ def test_the_second_event_has_its_sentence_where_no_formula_joins_the_two(worksp
     # Payments of 5.00: 9 to 14 March 5 × 20 + 30, the first six days of the eight before, 1 to 6 March, 6 × 20.
     both = (Series("pay", "total"), Series("pay", "sum"))
     said = words.paragraph(asked(workspace, *both, compare="previous"), T)
-    assert said.startswith(
-        "**130** against 120 in the comparison: +10. pay: sum of amount: ¥650.00 against ¥600.00, +8.3%."
-    )
+    assert said.startswith("**130** against 120 in the comparison: +10.")
+    assert "pay: sum of amount: ¥650.00 against ¥600.00, +8.3%." in said
     assert "sum of amount:" not in words.paragraph(asked(workspace, *both, formula="ratio", compare="previous"), T)
 
 
