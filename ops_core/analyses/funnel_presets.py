@@ -1,8 +1,9 @@
 """Why does the other tool say 31 %? The same steps and period under the default rules of other products.
 
 Defaults as their public documentation gives them: window, what bounds the period, which entry counts, what an exclusion
-does. Those products also count entrants whose window is still open as not converted. Steps, filters and exclusions
-stay as asked; what differs by sampling, identity merging or late data cannot be recomputed here.
+does. Those products also count entrants whose window is still open as not converted. Steps, order, filters and which
+events exclude stay as asked. Not recomputed: how far apart two events may lie and still count as simultaneous (here the
+same instant), and what differs by sampling, identity merging or late data.
 """
 
 from __future__ import annotations
@@ -17,11 +18,15 @@ from ops_core.workspace import Workspace, one_state
 
 _DAY = 86_400
 OURS = "ours"
-# Changes of a query that make it count as the product does by default.
+# What no product lets the question decide by default …
+_USUAL = {
+    "count_open": True, "quick_view": False, "clip": False, "reentry": "deepest", "on_exclusion": "cut",
+}  # fmt: skip
+# … and the changes of a query that make it count as the product does by default.
 PRESETS: dict[str, dict[str, object]] = {
     "sensors": {"window_seconds": 30 * _DAY},
-    "mixpanel": {"window_seconds": 7 * _DAY, "reentry": "first_entry", "on_exclusion": "cut"},
-    "amplitude": {"window_seconds": 1 * _DAY, "reentry": "deepest", "on_exclusion": "cut"},
+    "mixpanel": {"window_seconds": 7 * _DAY, "reentry": "first_entry"},
+    "amplitude": {"window_seconds": 1 * _DAY},
     "posthog": {"window_seconds": 14 * _DAY, "clip": True, "on_exclusion": "drop"},
 }
 # One rule changed at a time, so that its weight can be seen by itself.
@@ -64,7 +69,7 @@ def analyze(workspace: Workspace, query: FunnelQuery) -> PresetResult:
 
 def preset(query: FunnelQuery, name: str) -> FunnelQuery:
     """The query as a product would count it by default: one of `PRESETS`."""
-    return replace(query, **{"count_open": True, "quick_view": False, **PRESETS[name]})
+    return replace(query, **_USUAL | PRESETS[name])
 
 
 def _row(workspace: Workspace, name: str, query: FunnelQuery, ours: dict | None) -> dict[str, object]:

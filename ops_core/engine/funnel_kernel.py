@@ -43,7 +43,7 @@ class Window:
         if self.elapsed is not None:
             return ends - np.minimum(times, self.elapsed)
         before = np.searchsorted(self.day_edges, times, side="right") - 1
-        return ends - times + np.where(before >= 0, self.day_edges[np.maximum(before, 0)], 0)
+        return ends - times + self.day_edges[before]
 
     def parts(self, keys: Array) -> Array:
         """Whether each of sorted keys (but the first) is in no attempt together with the one before it."""

@@ -152,7 +152,10 @@ class Plan:
         ends = np.array([layout.base_us, layout.base_us + layout.span_us])
         first, last = (int(day) for day in rules.local_days(ends))
         wall = np.arange(first, last + 2, dtype=np.int64) * DAY_US
-        return Window(layout, day_edges=np.minimum(rules.to_utc_us(wall) - layout.base_us, layout.span_us))
+        # The first day began before the data, the last one ends after them: keys out there are another user's.
+        edges = np.clip(rules.to_utc_us(wall) - layout.base_us, 0, layout.span_us)
+        edges[0] = 0
+        return Window(layout, day_edges=edges)
 
     @property
     def mature_end_us(self) -> int:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pandas as pd
+
 from ops_core import Period
 from ops_core.analyses import funnel_presets
-from ops_core.analyses.funnel import FunnelQuery
+from ops_core.analyses.funnel import Exclusion, FunnelQuery
 from tests.support import workspace_of
 
 DAY = 86_400
@@ -27,6 +31,21 @@ def test_each_product_counts_by_its_defaults():
     assert found.presets["users"].tolist() == [3] * 5
     alone = dict(zip(found.sensitivity["name"], found.sensitivity["converted"], strict=True))
     assert (alone["window_1"], alone["window_14"], alone["first_entry"], alone["clip"]) == (2, 3, 1, 1)
+
+
+def test_a_product_counts_by_its_defaults_whatever_was_asked_of_ours():
+    rows = [*ROWS, ("y", "a", "2026-01-05 00:00"), ("y", "x", "2026-01-05 01:00"), ("y", "b", "2026-01-05 02:00")]
+    plain = FunnelQuery(("a", "b"), Period("2026-01-01", "2026-02-01"), 7 * DAY, exclusions=(Exclusion("x", 1, 2),))
+    with workspace_of(rows, as_of="2026-06-01 00:00") as workspace:
+        usual = funnel_presets.analyze(workspace, plain).presets.iloc[1:].drop(columns="difference")
+        for asked in (
+            {"clip": True},
+            {"reentry": "first_entry"},
+            {"reentry": "every_attempt"},
+            {"on_exclusion": "drop"},
+        ):
+            found = funnel_presets.analyze(workspace, replace(plain, **asked)).presets.iloc[1:]
+            pd.testing.assert_frame_equal(found.drop(columns="difference"), usual)
 
 
 def test_open_windows_count_where_the_product_counts_them():

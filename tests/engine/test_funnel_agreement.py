@@ -18,6 +18,7 @@ from tests.support import workspace_of
 
 N_TABLES = int(os.environ.get("OPSDECK_TABLES", "2000"))
 SEED = int(os.environ.get("OPSDECK_SEED", "20260101"))
+HOUR = 3600 * cases.SECOND
 ROUNDS, SPECS = 6, 40  # each table is asked once per round, by one of that round's funnels
 
 
@@ -55,6 +56,22 @@ def test_the_kernel_answers_like_plain_python(tables, store, ids, round_number: 
         wanted, early, _ = oracle.answer(rows, spec, cases.ZONE)
         assert counted == {user: [answer] for user, answer in wanted.items()}, spec
         assert {user: one[0][0] for user, one in immature.items()} == early, spec
+
+
+@pytest.mark.parametrize("first_hour", [0, 5, 22])
+def test_data_that_span_a_few_hours_are_asked_by_natural_days(first_hour: int):
+    # The first local day begins long before the data, in New York the one of 22:00 there, too.
+    rows = [row for one in cases.tables(SEED + 7, 40) for row in one]
+    rows = [{**row, "at": row["at"] + first_hour * HOUR - (row["at"] - cases.START) * 17 // 18} for row in rows]
+    rng = random.Random(SEED)
+    with workspace_of(cases.frame([rows]), time_zone=cases.ZONE) as evening:
+        with evening.store.cursor() as cursor:
+            ids = [row[0] for row in cursor.execute("SELECT user_id FROM user_keys ORDER BY user_key").fetchall()]
+        for _ in range(40):
+            spec = replace(cases.spec(rng), window_us=None, reentry="deepest", start_us=cases.START, as_of_us=None)
+            found = attempts_of(engine.answer(evening.store, spec).counted, ids, set(ids))
+            wanted, _, _ = oracle.answer(rows, spec, cases.ZONE)
+            assert found == {user: [answer] for user, answer in wanted.items()}, spec
 
 
 def test_the_portable_route_answers_funnels_of_every_kind(store):
