@@ -29,6 +29,11 @@ _BARE = (
 _POINT = "replace(" + _BARE + ", ',', '')"
 _COMMA = "replace(replace(" + _BARE + ", '.', ''), ',', '.')"
 _GROUPED = "^-?(\\d{1,3}(,\\d{3})+|\\d+)(\\.\\d+)?$"
+# Whole numbers that a number would not give back as they stand are codes: 007, order numbers of more than 15 digits.
+_NO_CODE = "({c} NOT LIKE '0_%' OR {c} LIKE '0.%') AND (strlen({c}) < 16 OR contains({c}, '.'))"
+_WHOLE = "0|[1-9]\\d{0,14}"
+_GROUPED_NO_CODE = "^-?([1-9]\\d{0,2}(,\\d{3})+|" + _WHOLE + ")(\\.\\d+)?$"
+_GROUPED_COMMA_NO_CODE = "^-?([1-9]\\d{0,2}(\\.\\d{3})+|" + _WHOLE + ")(,\\d+)?$"
 _GROUPED_COMMA = "^-?(\\d{1,3}(\\.\\d{3})+|\\d+)(,\\d+)?$"
 _DECIMAL = "DECIMAL(18, 6)"
 
@@ -47,8 +52,8 @@ class Reading:
         return self.sql.replace("{c}", column)
 
 
-def _plain(kind: str) -> str:
-    return "CASE WHEN {c} NOT LIKE '%\\_%' ESCAPE '\\' THEN try_cast({c} AS " + kind + ") END"
+def _plain(kind: str, allowed: str = "") -> str:
+    return "CASE WHEN " + allowed + "{c} NOT LIKE '%\\_%' ESCAPE '\\' THEN try_cast({c} AS " + kind + ") END"
 
 
 def _matching(pattern: str, text: str, kind: str, divisor: str = "") -> str:
@@ -56,7 +61,7 @@ def _matching(pattern: str, text: str, kind: str, divisor: str = "") -> str:
     return bare + "try_cast(" + text + " AS " + kind + ")" + divisor + " END"
 
 
-def _numbers(kind: str) -> tuple[Reading, ...]:
+def _numbers(kind: str, grouped_as: str, comma_as: str, allowed: str = "") -> tuple[Reading, ...]:
     unit = "CASE right(" + _BARE + ", 1) WHEN '万' THEN 10000 WHEN '亿' THEN 100000000 END"
     in_units = (
         "try_cast(replace(left(" + _BARE + ", length(" + _BARE + ") - 1), ',', '') AS " + kind + ") * (" + unit + ")"
@@ -65,18 +70,18 @@ def _numbers(kind: str) -> tuple[Reading, ...]:
         "CASE WHEN right(" + _BARE + ", 1) = '%' THEN try_cast(replace(left(" + _BARE + ", length(" + _BARE
         + ") - 1), ',', '') AS " + kind + ") / 100 END"
     )  # fmt: skip
-    grouped = _matching(_GROUPED, _POINT, kind)
+    grouped = _matching(grouped_as, _POINT, kind)
     return (
-        Reading("number", "number", _plain(kind)),
+        Reading("number", "number", _plain(kind, allowed)),
         Reading("number_grouped", "number", grouped),
-        Reading("number_comma", "number", _matching(_GROUPED_COMMA, _COMMA, kind)),
+        Reading("number_comma", "number", _matching(comma_as, _COMMA, kind)),
         Reading("number_percent", "number", "coalesce(" + percent + ", CASE WHEN " + grouped + " = 0 THEN 0 END)"),
         Reading("number_units", "number", "coalesce(" + in_units + ", " + grouped + ")"),
     )
 
 
-AMOUNTS = _numbers(_DECIMAL)
-NUMBERS = _numbers("DOUBLE")
+AMOUNTS = _numbers(_DECIMAL, _GROUPED, _GROUPED_COMMA)
+NUMBERS = _numbers("DOUBLE", _GROUPED_NO_CODE, _GROUPED_COMMA_NO_CODE, _NO_CODE + " AND ")
 FLAG = Reading("flag", "boolean", _FLAG)
 WORDS = Reading("text", "text", TEXT)
 

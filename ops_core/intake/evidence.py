@@ -62,7 +62,7 @@ def suspected(values: pd.Series) -> str:
         return "time"
     if looks.is_flag(values) and not looks.is_number(values):
         return "boolean"
-    return "number" if looks.is_number(values) else "text"
+    return "number" if looks.is_number(values) and not looks.has_codes(values) else "text"
 
 
 def iso_shape(values: pd.Series) -> Reading | None:

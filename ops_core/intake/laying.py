@@ -19,7 +19,7 @@ from ops_core.intake.spend import SpendLayer
 from ops_core.intake.traits import keep_traits
 from ops_core.model.time import TimeRules
 from ops_core.store import layout, repeats
-from ops_core.store.schema import PROPERTY_TYPES, Column, quote, quoted_list
+from ops_core.store.schema import PROPERTY_TYPES, Column, converted, quote, quoted_list
 
 Stored = tuple[int, tuple[int, int] | None, tuple[Note, ...]]
 _LINES_OF_ORDER = """
@@ -123,8 +123,8 @@ class OrderLayer:
         expressions = {"order_id": "any_value(order_id)", "n_lines": "count(*)", "quantity": "sum(quantity)"}
         sources = [expressions[name] for name in own] + [f"any_value({field.name})" for field in kept]
         values = "".join(
-            f", {_cast(source, column)} AS {quote(column.column_name)}"
-            for source, column in zip(sources, columns, strict=True)
+            f", {converted(source, kind, column.type)} AS {quote(column.column_name)}"
+            for source, kind, column in zip(sources, (own | wanted).values(), columns, strict=True)
         )
         statement = """
             CREATE OR REPLACE TEMP TABLE incoming_events AS
@@ -165,7 +165,8 @@ class UserLayer:
             GROUP BY user_id
         """
         latest = "".join(
-            f", {_cast(f'arg_max({field.name}, line)', column)} AS {quote(column.column_name)}"
+            f", {converted(f'arg_max({field.name}, line)', typed.type(field.name), column.type)}"
+            f" AS {quote(column.column_name)}"
             for field, column in zip(others, self._columns, strict=True)
         )
         values = quoted_values(cursor, typed, others, source_rules)
@@ -315,7 +316,8 @@ def event_properties(
     wanted = {fields.property_name(field): typed.type(field.name) for field in others}
     columns = layout.add_columns(cursor, "event", wanted)
     values = "".join(
-        f", {_cast(_value(cursor, typed, field, source_rules), column)} AS {quote(column.column_name)}"
+        f", {converted(_value(cursor, typed, field, source_rules), typed.type(field.name), column.type)}"
+        f" AS {quote(column.column_name)}"
         for field, column in zip(others, columns, strict=True)
     )
     return columns, values
@@ -337,8 +339,3 @@ def event_bounds(cursor: duckdb.DuckDBPyConnection) -> tuple[int, int] | None:
 
 def _value(cursor: duckdb.DuckDBPyConnection, typed: Typed, field: Field, source_rules: TimeRules) -> str:
     return typed.instant(cursor, field.name, source_rules) if typed.type(field.name) == "time" else field.name
-
-
-def _cast(expression: str, column: Column) -> str:
-    """A value as its column stores it: numbers that join a text column stand as people write them."""
-    return f"CAST({expression} AS {PROPERTY_TYPES[column.type]})"

@@ -75,6 +75,12 @@ def is_number(values: pd.Series) -> bool:
     return bool(cells) and _share(_NUMBER, cells) >= 0.95
 
 
+def has_codes(values: pd.Series) -> bool:
+    """Whether some whole number would not come back from a number as it stands: 007, more than 15 digits."""
+    whole = (cell for cell in present(values) if cell.isdigit())
+    return any(len(cell) > 15 or (cell[0] == "0" and len(cell) > 1) for cell in whole)
+
+
 def is_flag(values: pd.Series) -> bool:
     """Whether sampled values are yes/no words."""
     cells = present(values)

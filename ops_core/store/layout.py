@@ -14,7 +14,7 @@ import duckdb
 
 from ops_core.model.time import TimeRules
 from ops_core.store import rollups, runs, zones
-from ops_core.store.schema import PROPERTY_TYPES, Column, quote, quoted_list
+from ops_core.store.schema import PROPERTY_TYPES, Column, converted, quote, quoted_list
 from ops_core.store.store import utc_datetime
 
 
@@ -205,8 +205,10 @@ def rebuild_rollups(cursor: duckdb.DuckDBPyConnection, rules: TimeRules) -> None
 
 def _retype(cursor: duckdb.DuckDBPyConnection, tables: Sequence[str], column: Column) -> None:
     """A property that came with two types is kept as text: nothing is lost, nothing is guessed."""
+    as_text = converted(quote(column.column_name), column.type, "text")
+    statement = "ALTER TABLE {table} ALTER COLUMN {column} TYPE {type} USING " + as_text
     for table in tables:
-        _alter(cursor, "ALTER TABLE {table} ALTER COLUMN {column} TYPE {type}", table, column.column_name, "text")
+        _alter(cursor, statement, table, column.column_name, "text")
     cursor.execute(
         "UPDATE properties SET type = 'text' WHERE scope = $scope AND name = $name",
         {"scope": column.scope, "name": column.name},

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import duckdb
 
 from ops_core.store import layout
-from ops_core.store.schema import PROPERTY_TYPES, Column, quote, quoted_list
+from ops_core.store.schema import Column, converted, quote, quoted_list
 
 _OWN = {
     "events": ("user_key", "occurred_at", "value", "event_id", "batch_id"),
@@ -181,7 +181,7 @@ def count(cursor: duckdb.DuckDBPyConnection, table: str, column: str = "*") -> i
 def casts(lot: Parked, columns: Sequence[Column]) -> list[str]:
     """A parking's properties as SQL of the types that the columns `columns` have now."""
     pairs = zip(lot.columns, columns, strict=True)
-    return [f"CAST({quote(old.column_name)} AS {PROPERTY_TYPES[new.type]})" for old, new in pairs]
+    return [converted(quote(old.column_name), old.type, new.type) for old, new in pairs]
 
 
 def present(cursor: duckdb.DuckDBPyConnection, lot: Parked) -> list[Column]:

@@ -105,6 +105,16 @@ class Column:
     type: str
 
 
+def converted(expression: str, given: str, kept: str) -> str:
+    """SQL of a property's value that came as one type and is kept as another.
+
+    Numbers that join a text column stand there as people write them: 101, not 101.0.
+    """
+    if (given, kept) == ("number", "text"):
+        return f"regexp_replace(CAST({expression} AS VARCHAR), '\\.0$', '')"
+    return f"CAST({expression} AS {PROPERTY_TYPES[kept]})"
+
+
 def quote(identifier: str) -> str:
     """An identifier, quoted for SQL. The only way a name that is not a constant reaches a statement."""
     return '"' + identifier.replace('"', '""') + '"'
