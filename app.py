@@ -88,6 +88,7 @@ def main(start: str = "") -> None:
                     page.run()
         if not arrived:  # its links carry the view; where the menu stands already, the charts go first
             links.menu(menu, t)
+    address.drawn()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ when a control changes, the address follows. Links between pages carry the share
 last asked, so each click is one step back.
 
 A browser sends its address with each click, and a quick second click leaves before it has heard what the first one
-wrote there. Such an address is an old one of ours: while a person works the controls it is not taken for Back.
+wrote there; so do the links of a menu that a run has not drawn anew yet. Such an address is an old one of ours: while a
+person works the controls, and until the browser can have heard of the last run, it is not taken for Back.
 
 It also sends what each control holds, and of one that was set by us, in a popover that was closed before it heard of
 that, it holds the old value. So a control that is set from outside becomes a new one, of which there is no old value.
@@ -16,6 +17,7 @@ bar's controls live in closed popovers.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -27,6 +29,7 @@ Texts = tuple[str, ...]
 
 _STATE = "address"
 _OF_READER = ("workspace", "lang")
+_ON_ITS_WAY = 0.3  # seconds until what a run has drawn can be clicked
 SHARED = ("workspace", "period", "compare", "segment", "lang")
 
 
@@ -36,6 +39,7 @@ class _Memory:
 
     page: str = ""
     arrived: bool = False  # in this run, at another page
+    drawn_at: float = 0.0  # when the last run was over; infinity for one that was cut short
     seen: dict[str, Texts] = field(default_factory=dict)  # each parameter as last met or written
     defaults: dict[str, object] = field(default_factory=dict)
     values: dict[str, object] = field(default_factory=dict)
@@ -49,11 +53,12 @@ class _Memory:
 def begin() -> None:
     """Look at the address that this run came with; app.py calls it once per run, before anything reads it."""
     memory = _memory()
-    memory.arrived = False
+    is_new = time.monotonic() < memory.drawn_at + _ON_ITS_WAY
+    memory.arrived, memory.drawn_at = False, float("inf")
     for name in [name for name in memory.before if _asked(name) == memory.seen[name]]:
         del memory.before[name]  # the browser has heard
     worked = {name: st.session_state.get(control_key(name), value) for name, value in memory.worked.items()}
-    if memory.moves or worked != memory.worked:
+    if is_new or memory.moves or worked != memory.worked:
         for name in [name for name, texts in memory.before.items() if _asked(name) in texts]:
             _write(name, memory.seen[name])
 
@@ -63,6 +68,11 @@ def enter(page: str) -> bool:
     memory = _memory()
     memory.page, memory.arrived = page, page != memory.page
     return memory.arrived
+
+
+def drawn() -> None:
+    """All that this run draws is on its way; app.py calls it at the end of each run."""
+    _memory().drawn_at = time.monotonic()
 
 
 def page() -> str:
@@ -121,6 +131,12 @@ def keep(name: str, value: T, default: T, write: Callable[[T], Sequence[str]]) -
 def change(name: str, *texts: str) -> None:
     """Ask for a parameter from outside, by a click on a chart for instance: control and address follow in this run."""
     _memory().moves[name] = texts
+
+
+def ask(name: str, texts: Sequence[str] = ()) -> None:
+    """Write a parameter into the address, as a link would; no texts take it out. Its control follows when drawn."""
+    _memory().before.pop(name, None)
+    _write(name, tuple(texts))
 
 
 def link_to(page: str, **shared: str) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from ops_core.analyses import funnel, funnel_suggest
 from ops_core.analyses.funnel import MAX_STEPS, MIN_STEPS, FunnelQuery
 from ops_core.errors import QueryError
 from ops_core.model.filters import Filter
+from ui import address
 from ui.current import View
 from ui.session import remembered
 
@@ -65,9 +66,9 @@ def show(query: FunnelQuery) -> None:
     wanted = parameters(query)
     for name in list(st.query_params):
         if name.startswith(_OWN) and name not in wanted and name not in _LISTS:
-            del st.query_params[name]
+            address.ask(name)
     for name, texts in wanted.items():
-        st.query_params[name] = texts
+        address.ask(name, texts)
     st.rerun()
 
 

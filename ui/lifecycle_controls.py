@@ -136,7 +136,7 @@ def _reset(workspace: Workspace) -> None:
     """Forget the workspace's rules and what the address asks of them. Called before the page is drawn anew."""
     StageRules.reset(workspace)
     for name in [name for name in st.query_params if name.startswith("stage_")]:
-        del st.query_params[name]
+        address.ask(name)
 
 
 def stages(view: View, limits: StageRules) -> StagesResult:

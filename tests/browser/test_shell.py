@@ -87,6 +87,19 @@ def test_a_period_whose_popover_is_closed_at_once_outlives_the_next_click(tab, p
     expect(page.get_by_role("button", name=re.compile("近 4 周"))).to_be_visible()
 
 
+@pytest.mark.parametrize("pause_ms", [30, 90])
+def test_a_period_outlives_a_menu_that_is_not_drawn_anew_yet(tab, pause_ms: int):
+    page = tab.open("/")
+    page.get_by_role("button", name=re.compile("^Period")).click()
+    page.get_by_text("Last 4 weeks").click()
+    page.wait_for_timeout(pause_ms)
+    page.get_by_role("link", name="Funnel", exact=True).dispatch_event("click")  # at once, not when the page is at rest
+    expect(page.get_by_role("heading", name=re.compile("^Funnel"))).to_be_visible()
+    tab.settle()
+    expect(page.get_by_role("button", name=re.compile("Period Last 4 weeks"))).to_be_visible()
+    assert "period=" in tab.query()
+
+
 def test_a_link_opens_the_same_view_for_someone_else(app, tab_on: Callable):
     reader = tab_on(app, locale="zh-CN")
     page = reader.open("/?lang=en&period=2026-08-03&period=2026-08-20&compare=none")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from ui import address
+
 
 def page() -> None:
     """Two controls that stand in the address, and a chart's click in the form of a button."""
@@ -18,6 +20,14 @@ def page() -> None:
     day = choices.pick("day", {"mon": "Mon", "tue": "Tue", "fri": "Fri"}, label="Day", style="segments")
     on = choices.switch("on", label="On")
     st.text(f"{day} {on}")
+    if not st.session_state.get("is cut short"):
+        address.drawn()
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was drawn is in the browser at once."""
+    monkeypatch.setattr(address, "_ON_ITS_WAY", 0.0)
 
 
 @pytest.fixture
@@ -104,3 +114,20 @@ def test_a_control_set_from_outside_is_a_new_one_of_which_the_browser_holds_no_o
     keys.append(app.segmented_control[0].key)
     assert shown(app) == ("fri False", {"day": "fri"})
     assert keys[0] != keys[1] == keys[2]
+
+
+def test_a_menu_that_a_run_has_not_drawn_anew_yet_takes_nothing_back(app: AppTest):
+    app.session_state["is cut short"] = True
+    app.segmented_control[0].set_value("tue").run()
+    app.session_state["at"] = "other"
+    app.query_params.clear()  # the link was drawn before the click
+    app.run()
+    assert shown(app) == ("tue False", {"day": "tue"})
+
+
+def test_back_to_another_page_brings_its_address_along(app: AppTest):
+    app.segmented_control[0].set_value("tue").run()
+    app.session_state["at"] = "other"
+    app.query_params.clear()
+    app.run()
+    assert shown(app) == ("mon False", {})
