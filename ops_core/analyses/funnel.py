@@ -119,6 +119,8 @@ class FunnelQuery:
         window_us(self.window_seconds)
         check_exclusions(self.exclusions, len(self.steps), self.order, self.on_exclusion)
         check_reentry(self.reentry)
+        if self.hold_constant is not None and str(self.hold_constant).startswith("user."):
+            raise QueryError("funnel_hold_user", value=self.hold_constant)
         if self.attribution_step is None and self.attribution not in _ATTRIBUTIONS:
             raise QueryError("funnel_attribution", value=self.attribution, n_steps=len(self.steps))
         if not isinstance(self.top, Integral) or self.top < 1:

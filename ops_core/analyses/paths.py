@@ -17,8 +17,10 @@ counts once however often they do the start event.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -29,7 +31,7 @@ from ops_core.engine import selection
 from ops_core.engine.funnel_spec import MICROSECONDS
 from ops_core.engine.path_steps import LONGEST_US
 from ops_core.errors import QueryError
-from ops_core.model.filters import Filter
+from ops_core.model.filters import Filter, filters_of
 from ops_core.model.period import Period
 from ops_core.model.segment import Segment
 from ops_core.workspace import Workspace, one_state
@@ -73,25 +75,29 @@ class PathQuery:
     filters: tuple[Filter, ...] = ()
 
     def __post_init__(self) -> None:
+        Period.checked(self.period)
+        Segment.checked(self.segment)
         if self.start is not None:
-            names = (self.start,) if isinstance(self.start, str) else tuple(dict.fromkeys(self.start))
-            if not names:
+            names = (self.start,) if isinstance(self.start, str) else self.start
+            names = tuple(dict.fromkeys(names)) if isinstance(names, Iterable) else (names,)
+            if not names or not all(isinstance(name, str) for name in names):
                 raise QueryError("path_no_start")
             object.__setattr__(self, "start", names[0] if len(names) == 1 else names)
         hidden = (self.hidden,) if isinstance(self.hidden, str) else tuple(self.hidden)
         object.__setattr__(self, "hidden", hidden)
-        object.__setattr__(self, "filters", tuple(self.filters))
+        object.__setattr__(self, "filters", filters_of(self.filters))
         if self.direction not in DIRECTIONS:
             raise QueryError("path_direction", value=self.direction, allowed=list(DIRECTIONS))
         if self.start is None and self.direction == "before":
             raise QueryError("path_before_first_seen")
         if self.start is None and not all(one.is_user_level for one in self.filters):
             raise QueryError("path_first_seen_filter")
-        if isinstance(self.window_seconds, (str, bool)) or not 0 < self.window_seconds < float("inf"):
+        is_number = isinstance(self.window_seconds, Real) and not isinstance(self.window_seconds, bool)
+        if not is_number or not 0 < self.window_seconds < float("inf"):
             raise QueryError("path_window", value=self.window_seconds)
-        if not 1 <= self.levels <= MOST_LEVELS:
+        if not isinstance(self.levels, Integral) or not 1 <= self.levels <= MOST_LEVELS:
             raise QueryError("path_levels", value=self.levels, most=MOST_LEVELS)
-        if not 1 <= self.shown <= MOST_SHOWN:
+        if not isinstance(self.shown, Integral) or not 1 <= self.shown <= MOST_SHOWN:
             raise QueryError("path_shown", value=self.shown, most=MOST_SHOWN)
 
     @property

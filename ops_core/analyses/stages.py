@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from dataclasses import asdict, dataclass, field, replace
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -47,7 +48,8 @@ class StageRules:
     activation_event: str | None = None
 
     def __post_init__(self) -> None:
-        rising = 0 < self.active_days < self.churn_days
+        days = (self.introduction_days, self.active_days, self.churn_days, self.recent_days, self.mature_active_days)
+        rising = all(isinstance(one, Integral) for one in days) and 0 < self.active_days < self.churn_days
         if not rising or self.introduction_days < 1 or not 1 <= self.mature_active_days <= self.recent_days:
             found = (
                 f"{self.active_days} < {self.churn_days}, {self.introduction_days} ≥ 1, "

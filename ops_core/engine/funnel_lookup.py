@@ -88,13 +88,18 @@ def step_amounts(store: Store, spec: FunnelSpec, step: int, journeys: Journeys) 
 
 
 def _at_step(store: Store, spec: FunnelSpec, step: int, journeys: Journeys, statement: str) -> pa.Table:
-    part = spec.steps[step]
-    filters = tuple(one for one in (*spec.filters, *part.filters) if not one.is_user_level)
-    conditions = selection.on_events(store, filters, "f", "e")
-    text, parameters = conditions.text, dict(conditions.parameters)
-    if part.events is not None:
-        text += " AND e.event_code IN (SELECT unnest($codes::USMALLINT[]))"
-        parameters["codes"] = store.event_codes(part.events)
+    # In any order, the event of the k-th place is one of whichever step was covered then.
+    possible = spec.steps if spec.order == "unordered" else spec.steps[step : step + 1]
+    texts, parameters = [], {}
+    for number, part in enumerate(possible):
+        filters = tuple(one for one in (*spec.filters, *part.filters) if not one.is_user_level)
+        conditions = selection.on_events(store, filters, f"f{number}_", "e")
+        parameters.update(conditions.parameters)
+        texts.append(conditions.text)
+        if part.events is not None:
+            texts[-1] += f" AND e.event_code IN (SELECT unnest($codes{number}::USMALLINT[]))"
+            parameters[f"codes{number}"] = store.event_codes(part.events)
+    text = "(" + " OR ".join(f"({one})" for one in texts) + ")"
     there = np.flatnonzero(journeys.at_us[step] != NEVER_US)
     wanted = pa.table({"place": there, "user_key": journeys.user_keys[there], "at_us": journeys.at_us[step][there]})
     with store.cursor() as cursor:

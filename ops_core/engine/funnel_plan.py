@@ -95,7 +95,9 @@ class Plan:
         self.n_steps = len(spec.steps)
         self.sources = [self._sources(step, f"s{number}_") for number, step in enumerate(spec.steps)]
         self.excluded = [self._sources(one, f"x{number}_") for number, one in enumerate(spec.exclusions)]
-        self.held_column = selection.event_column(store, spec.hold_constant).column_name if spec.hold_constant else None
+        self.held_column = (
+            selection.event_column(store, spec.hold_constant).column_name if spec.hold_constant is not None else None
+        )
         self.layout = steps.layout_of(store)
         self.allowed = self._allowed(of_user)
         self._cut_blocks()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
-from ops_core import Period, Workspace
+from ops_core import Period, QueryError, Workspace
 from ops_core.analyses import funnel
 from ops_core.analyses.funnel import Exclusion, FunnelQuery, Step
 from tests.support import workspace_of
@@ -98,3 +100,27 @@ def test_steps_of_several_events_never_share_one():
         *events("cid", "buy 10:00:00", "look 10:00:00"), *events("dot", "buy 10:00:00", "look 10:00:01"),
     ]  # fmt: skip
     assert counts(rows, steps) == [4, 2]
+
+
+def test_in_any_order_a_step_has_the_values_of_the_event_that_covered_it():
+    rows = [
+        ("u", "purchase", "2026-01-02 10:00", 50.0, "ios"), ("u", "view", "2026-01-02 11:00", None, "ios"),
+        ("v", "view", "2026-01-02 10:00", None, "web"), ("v", "purchase", "2026-01-02 11:00", 30.0, "web"),
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["user_id", "event", "occurred_at", "value", "platform"])
+    query = FunnelQuery(
+        ("view", "purchase"), Period("2026-01-01", "2026-02-01"), DAY, "unordered", breakdown="platform"
+    )
+    with workspace_of(frame, as_of="2026-03-01") as workspace:
+        for attribution in ("first_touch", "last_touch", 1, 2):
+            steps = funnel.analyze(workspace, replace(query, attribution=attribution)).steps
+            assert steps.groupby(["group", "step"])["users"].sum().to_dict() == {
+                ("ios", 1): 1, ("ios", 2): 1, ("web", 1): 1, ("web", 2): 1,
+            }  # fmt: skip
+        assert funnel.analyze(workspace, replace(query, breakdown=None)).revenue()["total"].tolist() == [50, 30]
+
+
+@pytest.mark.parametrize(("held", "message"), [("user.channel", "property of the user"), ("", "no property ''")])
+def test_only_a_property_of_events_can_be_held(held: str, message: str):
+    with pytest.raises(QueryError, match=message):
+        counts(events("u", "a 10:00", "b 10:01"), ("a", "b"), hold_constant=held)

@@ -219,6 +219,13 @@ def test_everybody_who_started_is_the_first_node():
         ({"window_seconds": float("inf")}, "longer than 0 seconds"),
         ({"levels": 9}, "1 to 8 steps"),
         ({"shown": 0}, "Between 1 and 12"),
+        ({"window_seconds": None}, "longer than 0 seconds"),
+        ({"levels": 2.5}, "1 to 8 steps"),
+        ({"shown": "3"}, "Between 1 and 12"),
+        ({"start": 7}, "at least one start event"),
+        ({"period": "2026-01"}, "not a period"),
+        ({"segment": "new"}, "not a segment"),
+        ({"filters": ("coupon",)}, "not a filter"),
     ],
 )
 def test_bad_questions_are_refused_in_a_sentence(change: dict, message: str):

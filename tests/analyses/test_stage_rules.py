@@ -56,3 +56,9 @@ def test_the_square_has_the_stages_of_both_dates_as_margins(workspace):
     assert [found.count(stage) for stage in STAGES] == now
     assert [len(found.users("churned", one)) for one in STAGES] == square.loc[list(STAGES), "churned"].tolist()
     assert found.count("churned", "decline") == square.loc["decline", "churned"]
+
+
+def test_days_are_whole_numbers():
+    for wrong in ({"active_days": "14"}, {"churn_days": 28.5}, {"recent_days": None}):
+        with pytest.raises(QueryError, match="contradict"):
+            StageRules(**wrong)
