@@ -99,12 +99,17 @@ def _keys(left: tuple[Upload, Look], right: tuple[Upload, Look]) -> None:
     result = join.joined(*tables, key=(key.left, key.right))
     _promise(tables[0], result.frame)
     st.markdown(t("import.join_unmatched", n=result.n_unmatched, rows=t.number(len(result.frame))))
-    if st.button(t("import.join_do"), icon=":material/join_inner:"):
-        name = f"{Path(left[0].name).stem} + {Path(right[0].name).stem}.csv"
-        uploads.queue(name, lambda path: result.frame.to_csv(path, index=False))
-        for upload, _ in (left, right):
-            uploads.forget(upload.mark)
-        st.rerun()
+    # Done before the page is drawn anew: a run that another click cuts short would lose it.
+    files = left[0], right[0]
+    st.button(t("import.join_do"), icon=":material/join_inner:", on_click=_take, args=(result.frame, *files))
+
+
+def _take(joined: pd.DataFrame, left: Upload, right: Upload) -> None:
+    """The joined table waits in the place of the two files."""
+    name = f"{Path(left.name).stem} + {Path(right.name).stem}.csv"
+    uploads.queue(name, lambda path: joined.to_csv(path, index=False))
+    for upload in (left, right):
+        uploads.forget(upload.mark)
 
 
 def _tables(

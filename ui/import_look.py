@@ -11,7 +11,7 @@ import streamlit as st
 from ops_core.errors import OpsError
 from ops_core.intake import checkup, roles
 from ops_core.intake.checkup import Checkup, Told
-from ops_core.intake.meaning import Guess
+from ops_core.intake.meaning import Guess, Role
 from ops_core.intake.notes import Note
 from ops_core.intake.source import Source, SourceOptions, open_source
 from ops_core.model.time import TimeRules
@@ -52,6 +52,10 @@ class Look:
             return roles.guess(self.columns, self.sample, kind, mapping)
         except OpsError as refusal:
             return refusal
+
+    def roles_of(self, kind: str) -> tuple[Role, ...]:
+        """The roles of a kind that columns can take, also where one that is needed has none."""
+        return roles.roles_of(kind, self.columns, self.sample)
 
 
 def look_into(upload: Upload, options: SourceOptions) -> Look:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import streamlit as st
 
 from ops_core.errors import OpsError
 from ops_core.intake.checkup import Checkup
-from ops_core.intake.meaning import KINDS, REQUIRED, ROLES, Guess
+from ops_core.intake.meaning import KINDS, REQUIRED, ROLES, Guess, Role
 from ops_core.model.time import TimeRules
 from ui import session
 from ui.current import screen
@@ -128,13 +128,13 @@ def roles_form(upload: Upload, look: Look, memory: Memory | None) -> Meaning:
                 t("import.source_zone"), f"source_zone.{upload.mark}", t("import.source_zone_help"), usual
             )
         st.markdown(small(_why(guess, kind, memory)), width="stretch")
-    if isinstance(guess, OpsError) and guess.code != "already_counted":
-        st.warning(plain(guess.sentence(t)), icon=":material/help:")
     if not kind:
+        if isinstance(guess, OpsError) and guess.code != "already_counted":
+            told = t.sentences([guess.sentence(t), t("import.kind_first")])
+            st.warning(plain(told), icon=":material/help:")
         return Meaning("", {}, zone, None)
-    if isinstance(guess, OpsError) or guess.kind != kind:
-        guess = look.guess(kind)
-    mapping = _roles(upload, look, kind, guess if isinstance(guess, Guess) else None)
+    guessed = guess.roles if isinstance(guess, Guess) and guess.kind == kind else look.roles_of(kind)
+    mapping = _roles(upload, look, kind, guessed)
     missing = [role for role in REQUIRED[kind] if not mapping.get(role)]
     if missing:
         st.markdown(t("import.missing_roles", roles=t.join([t(f"import.role_{role}") for role in missing])))
@@ -146,13 +146,14 @@ def roles_form(upload: Upload, look: Look, memory: Memory | None) -> Meaning:
 def preview(look: Look, mapping: Mapping[str, str | None]) -> None:
     """The first rows as they stand in the file; headings tell what each column was taken for."""
     t = screen().t
-    taken = {column: role for role, column in mapping.items() if column}
+    taken: dict[str, list[str]] = {}
+    for role, column in mapping.items():
+        if column:
+            taken.setdefault(column, []).append(t(f"import.role_{role}"))
     # What has a role is shown in any case, also in a table of a thousand columns.
     shown_columns = [name for name in look.columns[:_SHOWN_COLUMNS] if name not in taken]
     names = [name for name in look.columns if name in taken or name in set(shown_columns)]
-    columns = [
-        Column(name, f"{name}  →  {t(f'import.role_{taken[name]}')}" if name in taken else name) for name in names
-    ]
+    columns = [Column(name, f"{name}  →  {t.join(taken[name])}" if name in taken else name) for name in names]
     st.markdown(small(t("import.preview", shown=min(_SHOWN_ROWS, len(look.sample)), rows=t.number(look.n_rows))))
     table(look.sample.head(_SHOWN_ROWS)[names], columns, name="preview")
     if len(names) < len(look.columns):
@@ -173,8 +174,8 @@ def _why(guess: Guess | OpsError, kind: str | None, memory: Memory | None) -> st
     return plain(t(f"import.because_{guess.reason}", **guess.values))
 
 
-def _roles(upload: Upload, look: Look, kind: str, guess: Guess | None) -> dict[str, str | None]:
-    guessed = {role.role: role for role in guess.roles} if guess else {}
+def _roles(upload: Upload, look: Look, kind: str, roles: Sequence[Role]) -> dict[str, str | None]:
+    guessed = {role.role: role for role in roles}
     mapping: dict[str, str | None] = {}
     with st.grid(4, min_column_width=190, gap=(10, 12)) as grid:
         for role in ROLES[kind]:

@@ -176,7 +176,8 @@ def _running(view: View, grain: str) -> Period:
 
 def _properties(view: View) -> dict[str, str]:
     fits = [one for one in properties(view, "user", "event") if 2 <= one.n_distinct <= _MOST_VALUES]
-    return {_NONE: view.t("trends.breakdown_none")} | {one.code: one.name for one in fits}
+    names = {one.code: view.t(f"funnel.of_{one.scope}", name=one.name) for one in fits}
+    return {_NONE: view.t("trends.breakdown_none")} | names
 
 
 def _numbers(view: View) -> dict[str, str]:

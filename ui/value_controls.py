@@ -69,10 +69,10 @@ def asked(view: View) -> Asked:
 def ages(result: ValueResult, view: View) -> None:
     """LTV by age, and at one age by group."""
     t, palette = view.t, view.palette
-    age, period = result.curve_age_days, result.query.period
-    span = t.date_range(period.first_date, period.last_date)
+    age = result.curve_age_days
     if not age:
         return
+    span = t.date_range(*result.curve_days)
     users = int(words.at_age(result)["users"].sum())
     panel(
         t("value.curve_title", age=age),

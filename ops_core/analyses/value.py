@@ -9,13 +9,23 @@ spend is matched by the channel's name, case ignored; refunds lower the value on
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from ops_core.analyses import value_channels
-from ops_core.analyses.value_ages import NewUsers, cohort_table, cohorts_reached, curve, curve_age, ltv, spent_by
+from ops_core.analyses.value_ages import (
+    NewUsers,
+    cohort_table,
+    cohorts_reached,
+    curve,
+    curve_age,
+    days_of_curve,
+    ltv,
+    spent_by,
+)
 from ops_core.analyses.value_orders import buckets, interval_histogram, intervals, period_figures
 from ops_core.analyses.value_query import ValueQuery
 from ops_core.engine import activity, purchases
@@ -36,7 +46,8 @@ class ValueResult:
 
     `ltv`: group, age_days, users, cohorts, value, ltv, low, high. nan where no cohort has reached the age.
     `cohorts`: cohort, users, age_days, value, ltv; nan where the cohort has not reached the age.
-    `curve`: group, age_days, users, ltv: from 1 to `curve_age_days`, the same users at every age.
+    `curve`: group, age_days, users, ltv: from 1 to `curve_age_days`, the same users at every age; `curve_days`: first
+    and last day on which one of them was first seen, None without a curve.
     `buckets`: bucket, active, revenue, paying, arpu, arppu, buyers, orders, repeat_buyers, repeat_rate, repeat_low,
     repeat_high, buyers_next, buy_again_rate, buy_again_low, buy_again_high, partial.
     `period`: the same figures over the complete days of the period, and per_order (gross ÷ orders).
@@ -51,6 +62,7 @@ class ValueResult:
     cohorts: pd.DataFrame
     curve: pd.DataFrame
     curve_age_days: int
+    curve_days: tuple[dt.date, dt.date] | None
     buckets: pd.DataFrame
     period: dict[str, float]
     interval_days: dict[str, float]
@@ -98,6 +110,7 @@ def analyze(workspace: Workspace, query: ValueQuery) -> ValueResult:
         cohorts=cohort_table(people, spent, query.ages_days),
         curve=line,
         curve_age_days=age,
+        curve_days=days_of_curve(people, age),
         buckets=_buckets(workspace, query, rows, first_day, end_day, complete_day),
         period=_period(workspace, query, rows, first_day, end_day),
         interval_days=_spread(gaps),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 
 from ops_core.engine.purchases import UserDays
 from ops_core.model.intervals import normal_quantile
-from ops_core.model.time import TimeRules, dates_of
+from ops_core.model.time import TimeRules, date_of, dates_of
 
 ENOUGH_SHARE = 0.2  # of the new users must have reached the age at which curves are read
 
@@ -124,6 +125,12 @@ def curve(people: NewUsers, spent: Spent, age_days: int) -> pd.DataFrame:
             pd.DataFrame({"group": name, "age_days": np.arange(1, age_days + 1), "users": users, "ltv": value / users})
         )
     return pd.concat(rows, ignore_index=True) if rows else _no_curve()
+
+
+def days_of_curve(people: NewUsers, age_days: int) -> tuple[dt.date, dt.date] | None:
+    """First and last day on which a user of the curve was first seen; `None` when there is no curve."""
+    days = people.first_days[people.reached >= age_days]
+    return (date_of(int(days.min())), date_of(int(days.max()))) if age_days and len(days) else None
 
 
 def _no_curve() -> pd.DataFrame:

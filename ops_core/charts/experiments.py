@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from ops_core.analyses.experiment_plan import ROLES, SHARE_KINDS
 from ops_core.analyses.experiments import ExperimentResult
 from ops_core.analyses.verdicts import difference_text, level_text
+from ops_core.charts.lines import spread_ticks
 from ops_core.charts.theme import (
     LIGHT,
     Palette,
@@ -90,8 +91,7 @@ def draw_daily(result: ExperimentResult, t: Translator, palette: Palette = LIGHT
     # The first days rest on few users; their bands would flatten all that follows.
     reach = max(abs(value) for value in (*low[len(x) // 4 :], *high[len(x) // 4 :]))
     fig.update_yaxes(range=[-1.1 * reach, 1.1 * reach])
-    ticks = x[:: max(1, len(x) // 4)]
-    fig.update_xaxes(tickvals=ticks, ticktext=[t.date(day) for day in ticks])
+    spread_ticks(fig, x, [t.date(day) for day in x])
     return fig
 
 

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from ops_core.analyses.funnel import FunnelComparison, FunnelResult
 from ops_core.charts.funnel_words import group_name, p_text, span_names, step_names
+from ops_core.charts.lines import spread_ticks
 from ops_core.charts.theme import (
     LIGHT,
     Palette,
@@ -209,9 +210,7 @@ def draw_trend(trend: pd.DataFrame, t: Translator, palette: Palette = LIGHT) -> 
     high = float(known["share_high"].max()) if len(known) else 1.0
     room = 0.12 * (high - low or 1)
     fig.update_yaxes(range=[max(0.0, low - room), min(1.0, high + room)], tickformat=".0%", nticks=_GOOD_TICKS)
-    ticks = known["bucket"].tolist()
-    ticks = ticks[:: max(1, math.ceil(len(ticks) / 4))]
-    fig.update_xaxes(tickvals=ticks, ticktext=[t.date(day) for day in ticks])
+    spread_ticks(fig, known["bucket"].tolist(), [t.date(day) for day in known["bucket"]])
     return fig
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ops_core.analyses.funnel_aarrr import AarrrResult
+from ops_core.charts.lines import spread_ticks
 from ops_core.charts.theme import LIGHT, Palette, band, figure, number_column, row_name, whisker
 from ops_core.locale import Translator
 
@@ -31,8 +32,7 @@ def draw_times_trend(times: pd.DataFrame, t: Translator, palette: Palette = LIGH
         joined = pd.concat([whole.tail(1), opened.tail(1)]) if len(whole) else opened.tail(1)
         hollow = {"color": palette.bg, "size": 8, "line": {"color": palette.accent, "width": 1.5}}
         _add_line(fig, joined, size, t, {"color": palette.accent, "width": 2, "dash": "dot"}, hollow)
-    ticks = times["bucket"].tolist()[:: max(1, -(-len(times) // 5))]
-    fig.update_xaxes(tickvals=ticks, ticktext=[t.date(tick) for tick in ticks])
+    spread_ticks(fig, times["bucket"].tolist(), [t.date(bucket) for bucket in times["bucket"]])
     fig.update_yaxes(
         rangemode="tozero", nticks=4, showgrid=True, gridcolor=palette.grid, ticksuffix=" " + t(f"funnel.unit_{unit}")
     )

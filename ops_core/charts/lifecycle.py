@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from ops_core.analyses.lifecycle import LifecycleResult
 from ops_core.analyses.stages import NOT_YET, STAGES, StagesResult
-from ops_core.charts.lines import BELOW, value_ticks
+from ops_core.charts.lines import BELOW, spread_ticks, value_ticks
 from ops_core.charts.theme import (
     LIGHT,
     Palette,
@@ -25,6 +25,7 @@ from ops_core.locale import Translator
 PARTS = ("returning", "resurrected", "new")  # bottom to top; newly dormant goes below zero
 _LOST = "newly_dormant"
 _MARGIN = 150
+_A_YEAR = 366  # days
 
 
 def colors(palette: Palette) -> dict[str, str]:
@@ -39,7 +40,7 @@ def colors(palette: Palette) -> dict[str, str]:
 
 def draw_flow(result: LifecycleResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
     """Active users by where they come from, above zero; users newly dormant below. A running bucket is hatched."""
-    fig = figure(palette, height=320, hover="x", right=14)
+    fig = figure(palette, height=320, hover="x", right=24)
     fig.update_layout(barmode="relative", bargap=0.25, barcornerradius=1)
     flow = result.flow
     labels = [bucket_text(result, bucket, t) for bucket in flow["bucket"]]
@@ -59,11 +60,10 @@ def draw_flow(result: LifecycleResult, t: Translator, palette: Palette = LIGHT) 
                 hovertemplate="%{customdata}<extra></extra>",
             )  # fmt: skip
     reference(fig, palette, y=0, solid=True)
-    fig.update_xaxes(
-        showline=False, tickvals=_spread(labels), type="category", categoryorder="array", categoryarray=labels
-    )
+    fig.update_xaxes(showline=False, type="category", categoryorder="array", categoryarray=labels)
     top = float(flow[["active"]].max().iloc[0]) if len(flow) else 0.0
     value_ticks(fig, (-1.06 * float(flow[_LOST].max()), 1.06 * top), t.compact)
+    spread_ticks(fig, labels, _tick_texts(result, flow["bucket"], t))
     fig.with_room(bottom=BELOW)
     if flow["partial"].any():
         fig.add_annotation(
@@ -98,7 +98,8 @@ def draw_quick_ratio(result: LifecycleResult, t: Translator, palette: Palette = 
         )  # fmt: skip
     top = float(max(rows["quick_ratio"].max() if len(rows) else 1, 1.2))
     fig.update_yaxes(range=[0, top * 1.12], nticks=4, tickformat=".1f")
-    fig.update_xaxes(tickvals=_spread(labels), type="category")
+    fig.update_xaxes(type="category")
+    spread_ticks(fig, labels, _tick_texts(result, rows["bucket"], t))
     return fig
 
 
@@ -251,6 +252,15 @@ def bucket_text(result: LifecycleResult, bucket: pd.Timestamp, t: Translator) ->
     return t.date(day.date(), year=years > 1)
 
 
+def _tick_texts(result: LifecycleResult, buckets: pd.Series, t: Translator) -> list[str]:
+    """Buckets as an axis names them: days without their year, over several years the month."""
+    if result.query.grain not in ("day", "week"):
+        return [bucket_text(result, bucket, t) for bucket in buckets]
+    days = [pd.Timestamp(bucket).date() for bucket in buckets]
+    long = len(days) > 1 and (days[-1] - days[0]).days > _A_YEAR
+    return [t.month(day) if long else t.date(day) for day in days]
+
+
 def _centres(heights: list[int]) -> list[float]:
     """Where the middle of each block lies, stacked from the top in the order given, small ones kept apart."""
     gap = 0.045
@@ -275,9 +285,3 @@ def _limits(result: StagesResult) -> dict[str, object]:
 def _flow_hover(part: str, users: int, partial: bool, t: Translator) -> str:
     text = t(f"lifecycle.{part}") + " " + t.number(users)
     return text + " " + t("lifecycle.partial_short") if partial else text
-
-
-def _spread(labels: list[str]) -> list[str]:
-    """At most five labels, the last among them."""
-    step = max(1, -(-len(labels) // 5))
-    return labels[::-1][::step][::-1]

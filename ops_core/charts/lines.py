@@ -11,7 +11,9 @@ from ops_core.charts.theme import Palette, end_label
 from ops_core.locale import Translator
 
 _TICK_ROOM = 0.24  # of an axis: what one label needs on a phone
-_LONGEST = 14  # characters of a name at a line's end
+_MOST_TICKS = 5
+_PHONE = 350  # pixels of a figure on a phone
+_LONGEST = 150  # pixels of a name at a line's end
 _LINE_PIXELS = 15
 _AROUND_PIXELS = 45  # of a figure above and below the plot
 _COLORS = 5
@@ -40,6 +42,16 @@ def value_ticks(
         fig.with_room(left=_BESIDE + max((label_width(text) for text in settings["ticktext"]), default=0))
     else:
         fig.update_xaxes(**settings)
+
+
+def spread_ticks(fig: go.Figure, values: Sequence[object], texts: Sequence[str]) -> None:
+    """Label some of the evenly spaced values below the plot, the last among them: at most five, on a phone as many as
+    do not touch. Call when the figure's margins are set."""
+    margin = fig.layout.margin
+    widest = _BESIDE + max((label_width(text) for text in texts), default=0)
+    most = min(_MOST_TICKS, max(2, (_PHONE - (margin.l or 0) - (margin.r or 0)) // widest))
+    step = max(1, -(-len(values) // most))
+    fig.update_xaxes(tickvals=list(values)[::-1][::step][::-1], ticktext=list(texts)[::-1][::step][::-1])
 
 
 def label_width(text: str) -> int:
@@ -71,7 +83,7 @@ def line_dash(place: int) -> str:
 def end_names(
     fig: go.Figure, palette: Palette, ends: Sequence[tuple[float, object, str, str]], axis_range: tuple[float, float]
 ) -> None:
-    """Names at line ends, each `(value, x, name, colour)`, moved apart where they would touch.
+    """Names at line ends, each `(value, x, name, colour)`, moved apart where they would touch; the margin holds them.
 
     `axis_range`: of the value axis; with the figure's height it tells how far apart in pixels two values are.
     """
@@ -80,5 +92,14 @@ def end_names(
     for value, x, name, color in sorted(ends, key=lambda end: end[0]):
         at = max(value * pixels, lowest + _LINE_PIXELS)
         lowest = at
-        short = name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
-        end_label(fig, palette, x, value, short, color=color, shift=round(at - value * pixels))
+        end_label(fig, palette, x, value, _shortened(name), color=color, shift=round(at - value * pixels))
+    room = _BESIDE + max((label_width(_shortened(name)) for _, _, name, _ in ends), default=0)
+    fig.update_layout(margin={"r": max(fig.layout.margin.r or 0, room)})
+
+
+def _shortened(name: str) -> str:
+    """A name cut to what has room at a line's end."""
+    if label_width(name) <= _LONGEST:
+        return name
+    kept = next(n for n in range(len(name), 0, -1) if label_width(name[:n]) + _NARROW <= _LONGEST)
+    return name[:kept] + "…"

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from ops_core.analyses.outlook import Outlook
 from ops_core.analyses.trends import MISSING, OTHER, TrendsResult
 from ops_core.charts.annotations import Marked, draw_marks, escaped, marked_buckets, words
-from ops_core.charts.lines import BELOW, end_names, money_tick, value_ticks
+from ops_core.charts.lines import BELOW, end_names, label_width, money_tick, spread_ticks, value_ticks
 from ops_core.charts.theme import (
     LIGHT,
     MARKERS,
@@ -43,8 +43,8 @@ from ops_core.locale import Translator
 from ops_core.model.annotations import Annotation
 
 _MOST_LINES = 6
-_TICKS = 4
 _MOST_LABELS = 4
+_APART = 20  # pixels between columns of numbers
 _ROW = 52
 
 
@@ -59,7 +59,7 @@ def draw(
     buckets = lines[0].bucket if lines else []
     marked = marked_buckets(buckets, annotations)
     alone = len(lines) == 1
-    fig = figure(palette, height=336, right=16 if alone else 104, hover="x", top=18)
+    fig = figure(palette, height=336, right=16, hover="x", top=18)
     ends: list[tuple[float, object, str, str]] = []
     for place, rows in enumerate(lines):
         color = palette.accent if alone else palette.series(place)
@@ -90,7 +90,10 @@ def draw_groups(result: TrendsResult, t: Translator, palette: Palette = LIGHT) -
     is_rest = rows["group"].isin([OTHER, MISSING])
     rows = rows.assign(rest=is_rest).sort_values(["rest", "value"], ascending=[True, False]).reset_index(drop=True)
     compared = rows["compare_value"].notna().any()
-    fig = figure(palette, height=_ROW * max(len(rows), 1) + 34, right=166 if compared else 84, top=20)
+    values = [(place, value_text(result, row["value"], t)) for place, row in rows.iterrows()]
+    changes = [(place, _change_text(result, row, t)) for place, row in rows.iterrows()] if compared else []
+    room, inset = (_APART + max((label_width(text) for _, text in texts), default=0) for texts in (values, changes))
+    fig = figure(palette, height=_ROW * max(len(rows), 1) + 34, right=room + inset, top=20)
     fig.update_xaxes(visible=False, rangemode="tozero")
     fig.update_yaxes(range=[len(rows) - 0.4, -0.62], showticklabels=False, showgrid=False)
     fig.add_bar(
@@ -105,10 +108,8 @@ def draw_groups(result: TrendsResult, t: Translator, palette: Palette = LIGHT) -
     for place, row in rows.iterrows():
         share = t.share(row["share"]) if row["share"] == row["share"] else ""
         row_name(fig, palette, place, group_name(row["group"], t), share, lift=0.39)
-    values = [(place, value_text(result, row["value"], t)) for place, row in rows.iterrows()]
-    number_column(fig, palette, values, inset=82 if compared else 0, bold=True, color=palette.ink)
+    number_column(fig, palette, values, inset=inset if compared else 0, bold=True, color=palette.ink)
     if compared:
-        changes = [(place, _change_text(result, row, t)) for place, row in rows.iterrows()]
         number_column(fig, palette, changes)
         number_header(fig, palette, t("trends.change"))
     return fig
@@ -166,7 +167,7 @@ def table(result: TrendsResult, t: Translator, annotations: Sequence[Annotation]
     kept = ["value", "numerator", "denominator", "compare_value", "difference", "relative", "normal_low", "normal_high"]
     for name in kept:
         if name in rows and rows[name].notna().any():
-            shown[name] = rows[name].to_numpy()
+            shown[name] = rows[name].to_numpy() + 0.0  # no −0
     unusual = {-1: t("trends.unusually_low"), 0: "", 1: t("trends.unusually_high")}
     notes = [unusual[one] for one in rows["unusual"]]
     shown["note"] = [
@@ -328,9 +329,7 @@ def _value_axis(fig: go.Figure, result: TrendsResult, axis_range: tuple[float, f
 
 
 def _ticks(fig: go.Figure, buckets: Sequence[pd.Timestamp], text: object) -> None:
-    step = max(1, -(-len(buckets) // _TICKS))
-    chosen = buckets[::-1][::step][::-1]
-    fig.update_xaxes(tickvals=chosen, ticktext=[text(bucket) for bucket in chosen])
+    spread_ticks(fig, buckets, [text(bucket) for bucket in buckets])
     fig.with_room(bottom=BELOW)
 
 

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from ops_core.analyses.value import ValueResult
 from ops_core.analyses.value_model import ValueModelResult
-from ops_core.charts.lines import BELOW, day_ticks, end_names, line_dash, money_tick, value_ticks
+from ops_core.charts.lines import BELOW, day_ticks, end_names, line_dash, money_tick, spread_ticks, value_ticks
 from ops_core.charts.theme import (
     LIGHT,
     MARKERS,
@@ -117,9 +117,7 @@ def draw_repeat(result: ValueResult, t: Translator, palette: Palette = LIGHT) ->
     axis_range = (0.0, min(1.0, highest * 1.06))
     end_names(fig, palette, ends, axis_range)
     value_ticks(fig, axis_range, lambda share: t.share(share, 0))
-    step = max(1, -(-len(rows) // (3 if result.query.grain in ("month", "quarter") else 4)))  # months have long names
-    shown = list(rows["bucket"])[::-1][::step][::-1]
-    fig.update_xaxes(tickvals=shown, ticktext=[_bucket_text(result, bucket, t) for bucket in shown])
+    spread_ticks(fig, list(rows["bucket"]), [_bucket_text(result, bucket, t) for bucket in rows["bucket"]])
     return fig
 
 

@@ -21,6 +21,11 @@ _ALIASES = {
 }  # fmt: skip
 
 
+def roles_of(kind: str, columns: Sequence[str], sample: pd.DataFrame) -> tuple[Role, ...]:
+    """The roles of a kind as far as columns of a table can take them, needed ones may be missing."""
+    return tuple(_assign(kind, _of_kind(kind, _candidates(columns, sample, {}), {}), {}))
+
+
 def guess(
     columns: Sequence[str], sample: pd.DataFrame, kind: str = "auto", mapping: Mapping[str, str | None] | None = None
 ) -> Guess:
@@ -36,15 +41,10 @@ def guess(
         raise IntakeError("unknown_kind", kind=kind, allowed=list(KINDS))
     said = _said(columns, mapping or {})
     candidates = _candidates(columns, sample, said)
-    if "occurred_at" not in said and not candidates["occurred_at"]:
-        candidates["occurred_at"] = _times_by_look(columns, sample, candidates)
     chosen, confidence, reason, values = (
         (kind, 1.0, "told", {}) if kind != "auto" else kind_of(candidates, columns, sample)
     )
-    if chosen == "spend" and "value" not in said:
-        # What a cost is called would be no amount of an event: such names count in a spend file only.
-        candidates["value"] = [replace(one, role="value") for one in candidates["cost"]] + candidates["value"]
-    roles = _assign(chosen, candidates, said)
+    roles = _assign(chosen, _of_kind(chosen, candidates, said), said)
     for needed in REQUIRED[chosen]:
         if not any(role.role == needed for role in roles):
             refuse(chosen, needed, columns)
@@ -87,7 +87,19 @@ def _candidates(columns: Sequence[str], sample: pd.DataFrame, said: Mapping[str,
             if rated is not None and looks.fits(role, sample.iloc[:, index], named=rated[1] == "name"):
                 ranked.append((rated[0], index, Role(role, name, index, rated[0], rated[1], {"name": name})))
         found[role] = [role for _, _, role in sorted(ranked, key=lambda one: (-one[0], one[1]))]
+    if "occurred_at" not in said and not found["occurred_at"]:
+        found["occurred_at"] = _times_by_look(columns, sample, found)
     return found
+
+
+def _of_kind(
+    kind: str, candidates: Mapping[str, list[Role]], said: Mapping[str, Role | None]
+) -> Mapping[str, list[Role]]:
+    """Candidates in a file of this kind: what a cost is called is an amount in a spend file, and nowhere else."""
+    if kind != "spend" or "value" in said:
+        return candidates
+    costs = [replace(one, role="value") for one in candidates["cost"]]
+    return {**candidates, "value": costs + candidates["value"]}
 
 
 def _times_by_look(columns: Sequence[str], sample: pd.DataFrame, candidates: Mapping[str, list[Role]]) -> list[Role]:
