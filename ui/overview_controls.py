@@ -57,11 +57,11 @@ def health(result: KpiResult, view: View) -> None:
     """How much data there is and how far it reaches, in one line."""
     t, workspace = view.t, view.workspace
     names = remembered(Workspace.event_names, workspace)
-    period = workspace.data_period()
+    ends_us = (names["first_at"].min().value // 1000, names["last_at"].max().value // 1000)
+    first, last = (t.date(workspace.rules.moment(us).date(), year=True) for us in ends_us)
     text = t(
         "overview.health_text",
         n=len(remembered(Workspace.batches, workspace)), events=t.number(int(names["n_events"].sum())),
-        users=t.number(result.n_users), first=t.date(period.first_date, year=True),
-        last=t.date(period.last_date, year=True),
+        users=t.number(result.n_users), first=first, last=last,
     )  # fmt: skip
     st.markdown(small(f"{t('overview.health')}\u2003{text}"))

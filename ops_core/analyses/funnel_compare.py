@@ -30,7 +30,7 @@ CLEAR_P = 0.05
 class FunnelComparison:
     """`first` against `second` (the reference: the period before, the other segment).
 
-    `n_shared` counts users of both when both speak of the same period; above 0 nothing is tested.
+    `n_shared` counts users of both when their periods overlap; above 0 nothing is tested.
     """
 
     first: FunnelResult
@@ -103,8 +103,9 @@ def compare(first: FunnelResult, second: FunnelResult) -> FunnelComparison:
     ours, theirs = ([step.name for step in result.query.steps] for result in (first, second))
     if ours != theirs:
         raise QueryError("funnel_compare_steps", first=ours, second=theirs)
-    same_period = str(first.query.period) == str(second.query.period)
-    shared = np.intersect1d(first.journeys.user_keys, second.journeys.user_keys) if same_period else ()
+    (start, end), (other_start, other_end) = (one.query.period.bounds(one.workspace.rules) for one in (first, second))
+    overlap = start < other_end and other_start < end
+    shared = np.intersect1d(first.journeys.user_keys, second.journeys.user_keys) if overlap else ()
     return FunnelComparison(first, second, len(shared))
 
 

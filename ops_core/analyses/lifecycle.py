@@ -44,7 +44,8 @@ class LifecycleResult:
     `flow`: one row per bucket: bucket (its first local day or hour), new, returning, resurrected, newly_dormant,
         dormant_stock (users), partial (bool: the bucket ends after as-of and enters no comparison), active (users),
         quick_ratio ((new + resurrected) ÷ newly dormant; nan when nobody went dormant), left_censored (bool: the bucket
-        holds the data's first day, or is an hour of it).
+        holds the data's first day, or is an hour of it), begins_early (bool: the bucket begins before that day, so it
+        is not covered whole).
     `is_latest`: no complete bucket follows those of the table in the data.
     """
 
@@ -87,6 +88,7 @@ def analyze(workspace: Workspace, query: LifecycleQuery) -> LifecycleResult:
             "active": found.active,
             "quick_ratio": ratio,
             "left_censored": _holds(rules, buckets, query.grain, first_day),
+            "begins_early": _begins_before(rules, buckets, query.grain, first_day),
         }
     )
     return LifecycleResult(query, table, bool(running[-1]))
@@ -97,6 +99,11 @@ def _holds(rules: TimeRules, buckets: np.ndarray, grain: str, day: int) -> np.nd
     if grain == "hour":
         return buckets // 24 == day
     return buckets == rules.bucket_index(np.array([day]), grain)[0]
+
+
+def _begins_before(rules: TimeRules, buckets: np.ndarray, grain: str, day: int) -> np.ndarray:
+    """Which buckets begin before a day; hours count as part of their day."""
+    return (buckets // 24 if grain == "hour" else rules.index_start_day(buckets, grain)) < day
 
 
 def bucket_range(workspace: Workspace, period: Period, grain: str, most: int = MOST_BUCKETS) -> tuple[int, int]:

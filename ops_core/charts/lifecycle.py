@@ -39,19 +39,21 @@ def colors(palette: Palette) -> dict[str, str]:
 
 
 def draw_flow(result: LifecycleResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
-    """Active users by where they come from, above zero; users newly dormant below. A running bucket is hatched."""
+    """Active users by where they come from, above zero; users newly dormant below. Buckets that have not ended, or that
+    the data do not cover from their beginning, are hatched."""
     fig = figure(palette, height=320, hover="x", right=24)
     fig.update_layout(barmode="relative", bargap=0.25, barcornerradius=1)
     flow = result.flow
+    cut = flow["partial"] | flow["begins_early"]
     labels = [bucket_text(result, bucket, t) for bucket in flow["bucket"]]
     for part in (*PARTS, _LOST):
         color = colors(palette)[part]
         edge = palette.comp if part == "returning" else color
         running = {"color": faded(edge, 0.12), "pattern": {"shape": "/", "size": 5, "solidity": 0.35, "fgcolor": edge}}
         for partial, marker in ((False, {"color": color}), (True, running)):
-            rows = flow["partial"] == partial
+            rows = cut == partial
             if (part == _LOST and partial) or not rows.any():
-                continue  # whoever has not come yet may still come
+                continue  # whoever has not come yet may still come, and nobody can have left before the data
             fig.add_bar(
                 x=[label for label, kept in zip(labels, rows, strict=True) if kept],
                 y=flow.loc[rows, part] * (-1 if part == _LOST else 1),
@@ -65,10 +67,10 @@ def draw_flow(result: LifecycleResult, t: Translator, palette: Palette = LIGHT) 
     value_ticks(fig, (-1.06 * float(flow[_LOST].max()), 1.06 * top), t.compact)
     spread_ticks(fig, labels, _tick_texts(result, flow["bucket"], t))
     fig.with_room(bottom=BELOW)
-    if flow["partial"].any():
+    if cut.any():
         fig.add_annotation(
             x=labels[-1], y=1, yref="paper", yanchor="bottom", xanchor="right", xshift=12, showarrow=False,
-            text=t("lifecycle.partial"), font={"color": palette.ink2},
+            text=t("lifecycle.partial" if flow["partial"].any() else "lifecycle.cut"), font={"color": palette.ink2},
         )  # fmt: skip
         fig.update_layout(margin={"t": 22})
     return fig

@@ -132,6 +132,8 @@ def _coincidences(
 def outlook_title(outlook: Outlook, result: TrendsResult, t: Translator) -> str:
     """Will the target be reached, in words."""
     target = value_text(result, outlook.target, t)
+    if len(result.query.line_names) > 1:
+        target = t("trends.target_of", name=line_name(result.query, result.query.line_names[0], t), target=target)
     last_day = t.date(result.query.target.period.last_date)
     if outlook.reason == "period_over":
         reached = "over_reached" if outlook.expected >= outlook.target else "over_missed"

@@ -45,6 +45,17 @@ def test_bars_stack_to_active_users_and_running_buckets_are_apart(shop):
     assert labels[-1] not in below
 
 
+def test_a_first_week_that_begins_before_the_data_is_hatched_too():
+    rows = [("ann", "open", f"2026-03-{day:02d} 10:00") for day in range(4, 30)]  # the 4th is a Wednesday
+    with workspace_of(rows, as_of="2026-03-30") as workspace:
+        weeks = lifecycle.analyze(workspace, lifecycle.LifecycleQuery(Period("2026-03-02", "2026-03-30"), "week"))
+        days = lifecycle.analyze(workspace, lifecycle.LifecycleQuery(Period("2026-03-04", "2026-03-30"), "day"))
+    assert weeks.flow["begins_early"].tolist() == [True, False, False, False]
+    hatched = {x for trace in charts.draw_flow(weeks, EN, LIGHT).data if trace.marker.pattern.shape for x in trace.x}
+    assert hatched == {charts.bucket_text(weeks, weeks.flow["bucket"].iloc[0], EN)}
+    assert not days.flow["begins_early"].any()
+
+
 @pytest.mark.parametrize("palette", [LIGHT, DARK])
 @pytest.mark.parametrize("t", [EN, ZH], ids=["en", "zh"])
 def test_everything_draws_in_both_themes_and_languages(shop, palette, t):
