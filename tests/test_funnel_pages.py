@@ -179,3 +179,16 @@ def test_the_depth_and_aarrr_open(home, language: str):
     funnel = next(query for label, query in links.items() if "14" in label)
     assert "step1=%2A&step2=" in funnel
     assert "funnel_window=1209600" in funnel
+
+
+def test_with_one_event_the_page_asks_who_does_it_again(tmp_path: Path):
+    rows = [
+        (f"u{user}", "purchase", f"2026-01-{day:02d} 10:00") for user in range(40) for day in (5, 8)[: 1 + user % 2]
+    ]
+    with Workspace.open(tmp_path / "till.duckdb") as workspace:
+        frame = pd.DataFrame(rows, columns=["user_id", "event", "occurred_at"])
+        workspace.load(frame, kind="events", as_of="2026-02-01")
+    with living_in(tmp_path):
+        test = opened(prepared("funnel", workspace="till", period=["2026-01-05", "2026-01-11"]))
+    assert test.header[0].value.replace("\\", "") == "Of 100 people who do purchase, 50.0 get to purchase"
+    assert [row["users"] for row in test.dataframe[0].value.to_dict("records")] == [40, 20]

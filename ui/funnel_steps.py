@@ -35,6 +35,8 @@ def steps(
     """The steps, each one or several events (`None` for any), and their conditions, in a popover that names them."""
     t = view.t
     suggested = list(remembered(funnel_suggest.suggest, view.workspace))
+    if len(events) == 1:
+        suggested = events * 2  # who does it again?
     n_steps = max(2, len(suggested))
     options = {ANY: t("funnel.any_event")} | {name: name for name in events}
     with st.popover(_label(suggested, t), key="funnel_steps_chip", width="content"):
