@@ -18,10 +18,11 @@ def render() -> None:
         asked = controls.asked(view)
     result = ui.cached(retention.analyze, view.workspace, asked.query)
     place = ui.answer_place()
-    for remark in words.remarks(result, t):
-        ui.note(remark)
     controls.heat_map(result, asked, view)
     ui.answer(words.headline(result, t), words.paragraph(result, t), place=place)
+    with place:
+        for remark in words.remarks(result, t):
+            ui.note(remark)
     controls.lost(result, view)
     sections(result, asked, view)
     ui.definition(controls.definition(asked, view))
