@@ -190,5 +190,5 @@ def test_with_one_event_the_page_asks_who_does_it_again(tmp_path: Path):
         workspace.load(frame, kind="events", as_of="2026-02-01")
     with living_in(tmp_path):
         test = opened(prepared("funnel", workspace="till", period=["2026-01-05", "2026-01-11"]))
-    assert test.header[0].value.replace("\\", "") == "Of 100 people who do purchase, 50.0 get to purchase"
+    assert test.header[0].value.replace("\\", "") == "Of 100 people who do purchase, 50.0 get to purchase no. 2"
     assert [row["users"] for row in test.dataframe[0].value.to_dict("records")] == [40, 20]

@@ -14,14 +14,12 @@ _DAY, _HOUR, _MINUTE = 86_400, 3_600, 60
 
 
 def step_names(query: FunnelQuery, t: Translator) -> list[str]:
-    """The steps as people read them: event names, several joined, or "any event"."""
-    names = []
-    for number, step in enumerate(query.steps, 1):
-        if query.order == "unordered":
-            names.append(t("funnel.n_done", n=number))
-        else:
-            names.append(t("funnel.any_event") if step.events is None else " / ".join(step.events))
-    return names
+    """The steps as people read them: event names, several joined, or "any event"; a repeated one with its turn."""
+    if query.order == "unordered":
+        return [t("funnel.n_done", n=number) for number in range(1, len(query.steps) + 1)]
+    names = [t("funnel.any_event") if step.events is None else " / ".join(step.events) for step in query.steps]
+    turns = [names[: place + 1].count(name) for place, name in enumerate(names)]
+    return [t("funnel.again", name=name, n=n) if n > 1 else name for name, n in zip(names, turns, strict=True)]
 
 
 def group_name(group: str, t: Translator) -> str:

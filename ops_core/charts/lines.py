@@ -56,7 +56,7 @@ def spread_ticks(fig: go.Figure, values: Sequence[object], texts: Sequence[str])
 
 def label_width(text: str) -> int:
     """About how many pixels a label needs."""
-    return sum(_WIDE if ord(letter) > 0x2E7F else _NARROW for letter in text)
+    return sum(_WIDE if ord(letter) > 0x2E7F else _NARROW for letter in text if letter != "\u2060")
 
 
 def money_tick(t: Translator) -> Callable[[float], str]:
