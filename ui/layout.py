@@ -24,7 +24,7 @@ from ops_core.locale import Translator
 from ui import downloads, sending
 from ui.current import first_chart, screen
 from ui.tables import Column, table
-from ui.text import plain, small
+from ui.text import amounts, plain, small
 
 _TEXT_WIDTH = 860
 _PANEL_GAP = (30, 32)  # pixels down, across
@@ -53,15 +53,15 @@ def answer_place() -> DeltaGenerator:
 def answer(headline: str, paragraph: str = "", *, place: DeltaGenerator | None = None) -> None:
     """The finding in words; the paragraph carries its numbers. Here, or in the place kept above the main chart."""
     with place or answer_place():
-        st.header(headline, anchor=False)
+        st.header(amounts(headline), anchor=False)
         if paragraph:
-            st.markdown(paragraph, width=_TEXT_WIDTH)
+            st.markdown(amounts(paragraph), width=_TEXT_WIDTH)
 
 
 def note(text: str, kind: str = "info") -> None:
     """A remark that must not be missed: `info`, `warning` or `good`, told apart by icon and words."""
     icons = {"info": ":material/info:", "warning": ":material/warning:", "good": ":material/check_circle:"}
-    {"info": st.info, "warning": st.warning, "good": st.success}[kind](text, icon=icons[kind])
+    {"info": st.info, "warning": st.warning, "good": st.success}[kind](amounts(text), icon=icons[kind])
 
 
 def badges(*texts: str, color: str = "gray") -> None:
@@ -152,7 +152,7 @@ def panel_head(
     """A panel's head: title, subtitle and the actions menu; here over a table, or in the place kept above a chart."""
     with place or head_place():
         with st.container(gap=3):
-            st.subheader(title, anchor=False)
+            st.subheader(amounts(title), anchor=False)
             if subtitle:
                 st.markdown(small(subtitle))
         if frame is not None:

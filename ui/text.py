@@ -8,12 +8,18 @@ from ops_core.charts.palette import Palette
 
 EM_SPACE = "\u2003"
 IDEOGRAPHIC_SPACE = "\u3000"
+_DOLLAR = re.compile(r"(?<!\\)\$")
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$^=&])")
 
 
 def plain(text: object) -> str:
     """A text from a file, with everything that markdown would read escaped."""
     return _MARKUP.sub(r"\\\1", str(text).replace("\n", " "))
+
+
+def amounts(text: str) -> str:
+    """Markdown in which dollars are money: what stands between two of them would be set as a formula."""
+    return _DOLLAR.sub(r"\\$", text)
 
 
 def typed(text: str) -> str:
@@ -28,7 +34,7 @@ def mark(color: str, text: str) -> str:
 
 def small(text: str) -> str:
     """Small grey text: subtitles, notes, definitions."""
-    return f":small[:gray[{text}]]"
+    return f":small[:gray[{amounts(text)}]]"
 
 
 def chip(label: str, value: str) -> str:

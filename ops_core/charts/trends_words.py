@@ -89,14 +89,14 @@ def paragraph(
         parts += _coincidences(result, unusual["bucket"].tolist(), annotations, t, escaped)
     elif len(whole) and whole["normal_low"].notna().all():
         parts.append(t("trends.paragraph_usual"))
-    parts += _other_lines(result, t)
+    parts += _other_lines(result, t, escaped)
     if bool(result.points["partial"].iloc[-1]):
         told = t("trends.paragraph_partial", bucket=bucket_text(query, result.points["bucket"].iloc[-1], t))
         parts.append(told[:1].upper() + told[1:])
     return t.sentences(parts)
 
 
-def _other_lines(result: TrendsResult, t: Translator) -> list[str]:
+def _other_lines(result: TrendsResult, t: Translator, escaped: Callable[[str], str]) -> list[str]:
     """What the lines behind the first one came to."""
     query, told = result.query, []
     if query.breakdown is not None:
@@ -108,7 +108,7 @@ def _other_lines(result: TrendsResult, t: Translator) -> list[str]:
             t.money_exact(number, digits) if series.amount == "value" else t.number(number, digits)
             for number in (row.value, row.compare_value)
         )
-        values = {"name": line_name(query, row.line, t), "value": value, "other": other}
+        values = {"name": escaped(line_name(query, row.line, t)), "value": value, "other": other}
         if row.relative == row.relative:
             told.append(t("trends.paragraph_line_compared", difference=t.signed_share(row.relative), **values))
         else:
