@@ -5,8 +5,9 @@ when a control changes, the address follows. Links between pages carry the share
 last asked, so each click is one step back.
 
 A browser sends its address with each click, and a quick second click leaves before it has heard what the first one
-wrote there; so do the links of a menu that a run has not drawn anew yet. Such an address is an old one of ours: while a
-person works the controls, and until the browser can have heard of the last run, it is not taken for Back.
+wrote there; so do the links of a menu that was not drawn anew yet. Such an address is an old one of ours: it is not
+taken for Back while a person works the controls, after a run that was cut short, and at another page right after a run
+(Back from a choice just made stays on its page).
 
 It also sends what each control holds, and of one that was set by us, in a popover that was closed before it heard of
 that, it holds the old value. So a control that is set from outside becomes a new one, of which there is no old value.
@@ -23,13 +24,14 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 T = TypeVar("T")
 Texts = tuple[str, ...]
 
 _STATE = "address"
 _OF_READER = ("workspace", "lang")
-_ON_ITS_WAY = 0.3  # seconds until what a run has drawn can be clicked
+_ON_ITS_WAY = 1.5  # seconds until a busy browser shows the links of the last run
 SHARED = ("workspace", "period", "compare", "segment", "lang")
 
 
@@ -39,7 +41,8 @@ class _Memory:
 
     page: str = ""
     arrived: bool = False  # in this run, at another page
-    drawn_at: float = 0.0  # when the last run was over; infinity for one that was cut short
+    place: str = ""  # the page as Streamlit knows it before any is drawn
+    drawn_at: float | None = None  # when the last run was over; None for one that was cut short
     seen: dict[str, Texts] = field(default_factory=dict)  # each parameter as last met or written
     defaults: dict[str, object] = field(default_factory=dict)
     values: dict[str, object] = field(default_factory=dict)
@@ -52,13 +55,15 @@ class _Memory:
 
 def begin() -> None:
     """Look at the address that this run came with; app.py calls it once per run, before anything reads it."""
-    memory = _memory()
-    is_new = time.monotonic() < memory.drawn_at + _ON_ITS_WAY
-    memory.arrived, memory.drawn_at = False, float("inf")
+    memory, run = _memory(), get_script_run_ctx()
+    place = run.page_script_hash if run else ""
+    is_cut = memory.drawn_at is None
+    is_old = is_cut or (place != memory.place and time.monotonic() < memory.drawn_at + _ON_ITS_WAY)
+    memory.place, memory.arrived, memory.drawn_at = place, False, None
     for name in [name for name in memory.before if _asked(name) == memory.seen[name]]:
         del memory.before[name]  # the browser has heard
     worked = {name: st.session_state.get(control_key(name), value) for name, value in memory.worked.items()}
-    if is_new or memory.moves or worked != memory.worked:
+    if is_old or memory.moves or worked != memory.worked:
         for name in [name for name, texts in memory.before.items() if _asked(name) in texts]:
             _write(name, memory.seen[name])
 

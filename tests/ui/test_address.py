@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ui import address
-
 
 def page() -> None:
     """Two controls that stand in the address, and a chart's click in the form of a button."""
@@ -22,12 +20,6 @@ def page() -> None:
     st.text(f"{day} {on}")
     if not st.session_state.get("is cut short"):
         address.drawn()
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was drawn is in the browser at once."""
-    monkeypatch.setattr(address, "_ON_ITS_WAY", 0.0)
 
 
 @pytest.fixture
