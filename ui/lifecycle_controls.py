@@ -273,13 +273,8 @@ def members(result: StagesResult, view: View) -> None:
         suggestion = t("lifecycle.moved_segment", stage=name, before=befores[before], date=t.date(result.at))
     user_list(
         sentence, lambda: result.users(stage, came_from), name="lifecycle_stage_users",
-        suggestion=plain_name(suggestion), empty=n == 0,
+        suggestion=suggestion, empty=n == 0,
     )  # fmt: skip
-
-
-def plain_name(text: str) -> str:
-    """A segment's name without the marks that keep words together."""
-    return text.replace("\u2060", "").replace("\u00a0", " ")
 
 
 def last_day(result: StagesResult, t: Translator) -> str:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ import pandas as pd
 from ops_core.analyses import path_tables as tables
 from ops_core.engine import path_steps as engine
 from ops_core.engine import selection
-from ops_core.engine.funnel_spec import MICROSECONDS
+from ops_core.engine.funnel_spec import MICROSECONDS, is_duration
 from ops_core.engine.path_steps import LONGEST_US
 from ops_core.errors import QueryError
 from ops_core.model.filters import Filter, filters_of
@@ -92,8 +92,7 @@ class PathQuery:
             raise QueryError("path_before_first_seen")
         if self.start is None and not all(one.is_user_level for one in self.filters):
             raise QueryError("path_first_seen_filter")
-        is_number = isinstance(self.window_seconds, Real) and not isinstance(self.window_seconds, bool)
-        if not is_number or not 0 < self.window_seconds < float("inf"):
+        if not is_duration(self.window_seconds):
             raise QueryError("path_window", value=self.window_seconds)
         if not isinstance(self.levels, Integral) or not 1 <= self.levels <= MOST_LEVELS:
             raise QueryError("path_levels", value=self.levels, most=MOST_LEVELS)

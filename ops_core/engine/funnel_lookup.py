@@ -12,7 +12,7 @@ from ops_core.engine.cache import cache_of
 from ops_core.engine.funnel import NEVER_US, Journeys
 from ops_core.engine.funnel_spec import FunnelSpec
 from ops_core.store import Store
-from ops_core.store.schema import Column, quote
+from ops_core.store.schema import Column, converted, quote
 
 
 def user_values(store: Store, name: str, keys: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -109,6 +109,4 @@ def _at_step(store: Store, spec: FunnelSpec, step: int, journeys: Journeys, stat
 
 def _filled(statement: str, column: Column) -> str:
     quoted = quote(column.column_name)
-    # Numbers as people write them: 3, not 3.0.
-    value = f"regexp_replace({quoted}::VARCHAR, '\\.0+$', '')" if column.type == "number" else f"{quoted}::VARCHAR"
-    return statement.replace("{value}", value).replace("{column}", quoted)
+    return statement.replace("{value}", converted(quoted, column.type, "text")).replace("{column}", quoted)

@@ -120,6 +120,11 @@ def as_exclusions(exclusions: Iterable[Exclusion] | Exclusion) -> tuple[Exclusio
     return found
 
 
+def is_duration(seconds: object) -> bool:
+    """Whether something is a number of seconds that a window can last."""
+    return isinstance(seconds, Real) and not isinstance(seconds, bool) and 0 < seconds < math.inf
+
+
 def window_us(window_seconds: float | str) -> int | None:
     """The window in microseconds, `None` for `natural_day`.
 
@@ -128,8 +133,7 @@ def window_us(window_seconds: float | str) -> int | None:
     """
     if window_seconds == NATURAL_DAY:
         return None
-    is_number = isinstance(window_seconds, Real) and not isinstance(window_seconds, bool)
-    if not is_number or not 0 < window_seconds < math.inf:
+    if not is_duration(window_seconds):
         raise QueryError("funnel_window", value=window_seconds)
     return max(1, min(round(window_seconds * MICROSECONDS), 1 << 61))
 

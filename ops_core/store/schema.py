@@ -111,7 +111,7 @@ def converted(expression: str, given: str, kept: str) -> str:
     Numbers that join a text column stand there as people write them: 101, not 101.0.
     """
     if (given, kept) == ("number", "text"):
-        return f"regexp_replace(CAST({expression} AS VARCHAR), '\\.0$', '')"
+        return f"regexp_replace(CAST({expression} AS VARCHAR), '\\.0+$', '')"
     return f"CAST({expression} AS {PROPERTY_TYPES[kept]})"
 
 
