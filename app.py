@@ -60,6 +60,12 @@ CONTENTS = {
 
 def main(start: str = "") -> None:
     """Draw the app: the page that the address names, else `start`, else the first one."""
+    with sending.in_order():
+        _draw(start)
+    address.drawn()
+
+
+def _draw(start: str) -> None:
     shell.configure()
     address.begin()
     t = shell.language()
@@ -74,21 +80,20 @@ def main(start: str = "") -> None:
     menu = {group: [room.address for room in its] for group, its in CONTENTS.items()}
     arrived = address.enter(shown)
     if arrived:
+        sending.arrived()
         links.menu(menu, t)
-    with sending.in_order(arrived=arrived):
-        screen = None
+    screen = None
+    with failures.boundary(t):
+        screen = shell.bar(t)
+    if screen is not None:
+        current.show(screen)
         with failures.boundary(t):
-            screen = shell.bar(t)
-        if screen is not None:
-            current.show(screen)
-            with failures.boundary(t):
-                if rooms[shown].needs_events and not isinstance(screen, current.View):
-                    empty.unavailable("events", "orders")
-                else:
-                    page.run()
-        if not arrived:  # its links carry the view; where the menu stands already, the charts go first
-            links.menu(menu, t)
-    address.drawn()
+            if rooms[shown].needs_events and not isinstance(screen, current.View):
+                empty.unavailable("events", "orders")
+            else:
+                page.run()
+    if not arrived:  # its links carry the view; where the menu stands already, the charts go first
+        links.menu(menu, t)
 
 
 if __name__ == "__main__":

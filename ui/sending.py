@@ -3,7 +3,8 @@
 Streamlit sends each element on its own as soon as it is drawn, from top to bottom. On a page of a hundred elements the
 server and the browser are busy with sixty controls and headings before it is the turn of the chart that the person
 clicked for. Between two clicks on one page the places on the screen stay what they are, so the chart may overtake: it
-goes with the containers around it; the browser draws it while the script goes on; then comes everything else.
+goes with the containers around it; the browser draws it while the script goes on; then comes everything else. The
+tab's title and the table of contents wait, too: the browser goes over the whole screen for each of them.
 """
 
 from __future__ import annotations
@@ -64,17 +65,12 @@ class _Post:
 
 
 @contextmanager
-def in_order(*, arrived: bool) -> Iterator[None]:
-    """While the page is drawn: what is drawn waits for the main chart.
-
-    Nothing waits on arrival at a page, nor on a page that had no chart in the run before.
-    """
+def in_order() -> Iterator[None]:
+    """While a run draws: what is drawn waits for the main chart; nothing waits where the run before had none."""
     run = get_script_run_ctx()
     if run is None:
         yield
         return
-    if arrived:
-        st.session_state[_PLACE] = None
     waits = st.session_state.get(_PLACE) is not None
     # The only way to the order that there is; if Streamlit changes it, a test says so.
     post = _Post(run._enqueue, _NEVER if waits else _NOW)  # noqa: SLF001
@@ -87,6 +83,15 @@ def in_order(*, arrived: bool) -> Iterator[None]:
     finally:
         run._enqueue = post.send  # noqa: SLF001
         st.session_state[_POST] = None
+        post.release()
+
+
+def arrived() -> None:
+    """Another page is drawn than in the run before: nothing waits, the browser knows none of its places."""
+    st.session_state[_PLACE] = None
+    post = st.session_state.get(_POST)
+    if post is not None:
+        post.release_at = _NOW
         post.release()
 
 

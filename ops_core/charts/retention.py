@@ -25,6 +25,8 @@ _DENSE = 18  # columns beyond which numbers are written smaller and large ones s
 _FEET = 2.3  # rows below the rule: mean and eligible users
 _MEAN_AT, _ELIGIBLE_AT = 0.45, 1.3
 _INKS = 40
+_APART = "\u2002"  # between a row's size and its first cell
+_Text = tuple[float, float, str, str]  # x, y, what, colour
 
 
 def draw(result: RetentionResult, t: Translator, palette: Palette = LIGHT, show: str = "share") -> go.Figure:
@@ -42,11 +44,13 @@ def draw(result: RetentionResult, t: Translator, palette: Palette = LIGHT, show:
         tickvals=list(range(n_columns)), ticktext=_headings(fig, result, grid.columns, t, palette), side="top",
         showline=False, range=[-0.5, n_columns - 0.5],
         automargin=False,  # the margins fit; to find that out, all is drawn twice
+        ticklabeloverflow="allow",  # the same of the labels
     )  # fmt: skip
+    _names(fig, names, t, palette, show)
     feet = _feet(fig, result, grid.columns, n, t, palette, show)
-    _cells(fig, grid, names, feet, t, palette, show)
+    beside = [(-0.5, y, f"{size}{_APART}", palette.ink2) for y, size in enumerate(sizes)]
+    _cells(fig, grid, names, feet, beside, t, palette, show)
     _blank(fig, grid, t)
-    _left(fig, names, sizes, t, palette, show)
     _blank_notes(fig, grid, t, palette)
     found = newest_change(result, result.reached_offsets[0])
     if found is not None and found.cohort in grid.cohorts:
@@ -116,11 +120,13 @@ def _cells(
     fig: go.Figure,
     grid: _Grid,
     names: Sequence[str],
-    feet: Sequence[tuple[float, float, str, str]],
+    feet: Sequence[_Text],
+    beside: Sequence[_Text],
     t: Translator,
     palette: Palette,
     show: str,
 ) -> None:
+    """The colours, and all numbers: those in the cells, `feet` below them, `beside` the rows' sizes at their left."""
     known = ~np.isnan(grid.share)
     places = [place.tolist() for place in np.nonzero(known)]
     shares, returned, low, high = (
@@ -149,10 +155,14 @@ def _cells(
          inks[round(_INKS * (share - palest) / (strongest - palest))])
         for y, x, share, back in zip(*places, shares, returned, strict=True)
     ]  # fmt: skip
-    x, y, texts, inks = zip(*numbers, *feet, strict=True)
+    x, y, texts, inks = zip(*numbers, *feet, *beside, strict=True)
+    inside = len(numbers) + len(feet)
+    small = 11 if dense else 12
+    # Marks of one kind: as labels of an axis or notes at the edge they would take the browser twice as long.
     fig.add_scatter(
         x=x, y=y, mode="text", text=texts, hoverinfo="skip", cliponaxis=False,
-        textfont={"color": inks, "size": 11 if dense else 12},
+        textposition=["middle center"] * inside + ["middle left"] * len(beside),
+        textfont={"color": inks, "size": [small] * inside + [12] * len(beside)},
     )  # fmt: skip
 
 
@@ -203,8 +213,8 @@ def _color_range(shares: Sequence[float]) -> tuple[float, float]:
 
 def _feet(
     fig: go.Figure, result: RetentionResult, columns: list[int], n: int, t: Translator, palette: Palette, show: str
-) -> list[tuple[float, float, str, str]]:
-    """Below a rule: the weighted mean (or the sum) in bold, and how many users it is over; `(x, y, text, colour)`."""
+) -> list[_Text]:
+    """Below a rule: the weighted mean (or the sum) in bold, and how many users it is over."""
     mean = {row.offset: row for row in result.mean.itertuples()}
     fig.add_shape(
         type="line", xref="paper", x0=0, x1=1, xsizemode="scaled", y0=n - 0.15, y1=n - 0.15,
@@ -234,29 +244,14 @@ def _blank_notes(fig: go.Figure, grid: _Grid, t: Translator, palette: Palette) -
         )  # fmt: skip
 
 
-def _left(
-    fig: go.Figure, cohorts: Sequence[str], sizes: Sequence[str], t: Translator, palette: Palette, show: str
-) -> None:
-    """Names at the left edge; sizes beside the map as labels of the axis, which are quicker to draw than notes."""
+def _names(fig: go.Figure, cohorts: Sequence[str], t: Translator, palette: Palette, show: str) -> None:
+    """Names of the rows at the figure's left edge: labels of the axis, moved out by the whole margin."""
     n = len(cohorts)
-    # No axis of its own for the names: with an unanchored one the browser draws everything twice.
-    fig.update_yaxes(
-        range=[n + _FEET - 0.2, -0.5], showgrid=False, automargin=False, ticklabelstandoff=7,
-        tickvals=list(range(n)), ticktext=list(sizes),
-    )  # fmt: skip
     below = t("retention.mean" if show == "share" else "retention.total")
-    names = [(y, name, palette.ink) for y, name in enumerate(cohorts)]
-    names.append((n + _MEAN_AT, f"<b>{below}</b>", palette.ink))
-    edge = -fig.layout.margin.l
-    for y, name, color in (*names, (n + _ELIGIBLE_AT, t("retention.eligible"), palette.ink2)):
-        fig.add_annotation(
-            x=0,
-            xref="paper",
-            y=y,
-            text=name,
-            showarrow=False,
-            font={"color": color},
-            xanchor="left",
-            xshift=edge,
-            yshift=2,
-        )
+    fig.update_yaxes(
+        range=[n + _FEET - 0.2, -0.5], showgrid=False, automargin=False, ticklabelposition="inside",
+        ticklabelstandoff=1 - fig.layout.margin.l, ticklabelshift=-1, ticklabeloverflow="allow",
+        tickfont={"color": palette.ink},
+        tickvals=[*range(n), n + _MEAN_AT, n + _ELIGIBLE_AT],
+        ticktext=[*cohorts, f"<b>{below}</b>", f'<span style="color:{palette.ink2}">{t("retention.eligible")}</span>'],
+    )  # fmt: skip

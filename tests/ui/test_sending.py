@@ -23,7 +23,10 @@ def page() -> None:
 
     run._enqueue = note
     state = st.session_state
-    with sending.in_order(arrived=state.get("arrived", True)):
+    with sending.in_order():
+        st.set_page_config(page_title="a title of the tab")
+        if state.get("arrived", True):
+            sending.arrived()
         st.text("above")
         if state.get("more_above"):
             st.text("new")
@@ -42,6 +45,7 @@ def page() -> None:
     state["sent"] = sent
 
 
+TITLE = (None,)
 ABOVE, AROUND, BESIDE, CHART, BELOW = (
     ("new_element", 0, 0), ("add_block", 0, 1), ("new_element", 0, 1, 0), ("new_element", 0, 1, 1),
     ("new_element", 0, 2),
@@ -50,8 +54,8 @@ ABOVE, AROUND, BESIDE, CHART, BELOW = (
 
 def arrived_page() -> AppTest:
     app = AppTest.from_function(page).run()
-    assert app.session_state["sent"] == [ABOVE, AROUND, BESIDE, CHART, BELOW]
-    assert app.session_state["sent_before_end"] == [ABOVE, AROUND, BESIDE, CHART, BELOW]
+    assert app.session_state["sent"] == [TITLE, ABOVE, AROUND, BESIDE, CHART, BELOW]
+    assert app.session_state["sent_before_end"] == [TITLE, ABOVE, AROUND, BESIDE, CHART, BELOW]
     app.session_state["arrived"] = False
     return app
 
@@ -59,7 +63,7 @@ def arrived_page() -> AppTest:
 def test_on_a_click_the_chart_goes_first_and_everything_else_follows():
     app = arrived_page().run()
     assert app.session_state["sent_before_end"] == [AROUND, CHART]
-    assert app.session_state["sent"] == [AROUND, CHART, ABOVE, BESIDE, BELOW]
+    assert app.session_state["sent"] == [AROUND, CHART, TITLE, ABOVE, BESIDE, BELOW]
     assert {text.value for text in app.text} == {"above", "beside", "the chart", "below"}
 
 
@@ -68,7 +72,7 @@ def test_a_chart_that_has_moved_waits_for_its_place():
     app.session_state["more_above"] = True
     app.run()
     assert app.session_state["sent"] == [
-        ABOVE, ("new_element", 0, 1), ("add_block", 0, 2), ("new_element", 0, 2, 0), ("new_element", 0, 2, 1),
+        TITLE, ABOVE, ("new_element", 0, 1), ("add_block", 0, 2), ("new_element", 0, 2, 0), ("new_element", 0, 2, 1),
         ("new_element", 0, 3),
     ]  # fmt: skip
     app.run()
@@ -79,10 +83,10 @@ def test_what_is_known_is_shown_while_something_long_is_computed():
     app = arrived_page()
     app.session_state["long"] = 0.6
     app.run()
-    assert app.session_state["sent"] == [ABOVE, AROUND, BESIDE, CHART, BELOW]
+    assert app.session_state["sent"] == [TITLE, ABOVE, AROUND, BESIDE, CHART, BELOW]
     app.session_state["long"] = 0.01
     app.run()
-    assert app.session_state["sent"] == [AROUND, CHART, ABOVE, BESIDE, BELOW]
+    assert app.session_state["sent"] == [AROUND, CHART, TITLE, ABOVE, BESIDE, BELOW]
 
 
 def test_a_page_that_breaks_has_sent_what_it_drew():
@@ -103,7 +107,9 @@ def test_a_page_without_a_chart_is_sent_as_it_is_drawn():
         run = get_script_run_ctx()
         send, sent = run._enqueue, []
         run._enqueue = lambda message: (sent.append(1), send(message))
-        with sending.in_order(arrived=st.session_state.get("arrived", True)):
+        with sending.in_order():
+            if st.session_state.get("arrived", True):
+                sending.arrived()
             st.text("above")
             st.text("below")
             st.session_state["sent_before_end"] = len(sent)
