@@ -18,7 +18,7 @@ from ui.choices import pick, pick_many, pick_number, switch
 from ui.current import View
 from ui.funnel_address import DEFAULT_WINDOW, NOTHING
 from ui.layout import more
-from ui.properties import properties
+from ui.properties import groupings, properties
 from ui.session import cached, remembered
 
 _WINDOWS = ("900", "3600", "86400", "259200", "604800", "1209600", "2592000", "7776000", funnel.NATURAL_DAY)
@@ -136,8 +136,7 @@ def _properties(view: View) -> dict[str, str]:
     """Properties with a readable number of values: code → label."""
     return {
         one.code: view.t(f"funnel.of_{one.scope}", name=one.name)
-        for one in properties(view, "user", "event")
-        if 1 < one.n_distinct <= _MOST_VALUES
+        for one in groupings(view, "user", "event", most=_MOST_VALUES)
     }
 
 

@@ -19,7 +19,7 @@ from ui.choices import pick, pick_many
 from ui.current import View
 from ui.funnel_panels import longer
 from ui.layout import definition, panel, panel_head, panels
-from ui.properties import properties
+from ui.properties import groupings
 from ui.session import cached, remembered
 from ui.tables import Column, table
 from ui.text import plain
@@ -150,8 +150,7 @@ def _as_funnel(query: AarrrQuery, t: Translator) -> None:
 
 
 def _channels(view: View) -> list[str]:
-    known = properties(view, "user")
-    return [one.name for one in known if 1 < one.n_distinct <= _MOST_CHANNELS and one.type != "time"]
+    return [one.name for one in groupings(view, "user", most=_MOST_CHANNELS)]
 
 
 def _aarrr_rows(stages: pd.DataFrame, t: Translator) -> pd.DataFrame:

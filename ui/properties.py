@@ -26,6 +26,11 @@ def properties(view: View, *scopes: str) -> list[Property]:
     return [one for scope in scopes for one in known if one.scope == scope]
 
 
+def groupings(view: View, *scopes: str, most: int = 60) -> list[Property]:
+    """Properties that tell people apart in groups that can be read: of two to `most` values, and no times."""
+    return [one for one in properties(view, *scopes) if 2 <= one.n_distinct <= most and one.type != "time"]
+
+
 def _properties(workspace: Workspace) -> tuple[Property, ...]:
     found = []
     for scope, prefix in (("event", ""), ("user", "user.")):

@@ -12,11 +12,10 @@ from ops_core.model.filters import Filter
 from ui import address
 from ui.choices import pick
 from ui.current import View
-from ui.properties import properties
+from ui.properties import groupings, properties
 from ui.text import plain
 
 NONE = "none"
-MOST_VALUES = 60  # a property with more values than that is no grouping
 BRACKETS = {"hour": "1-3, 4-12, 13-24", "day": "1-3, 4-7, 8-13", "week": "1-2, 3-4, 5-8, 9-12",
             "month": "1-3, 4-6, 7-12", "quarter": "1-2, 3-4"}  # fmt: skip
 _OPS = {
@@ -39,9 +38,9 @@ def mode(view: View, *, has_event: bool) -> str:
 def breakdown(view: View, *, has_event: bool) -> str:
     """A property to tell users apart by at entry, or `NONE`; the starting event's own where there is one."""
     t = view.t
-    options = {NONE: t("retention.breakdown_none")} | {f"user.{name}": name for name in _names(view, "user")}
+    options = {NONE: t("retention.breakdown_none")} | {one.code: one.name for one in groupings(view, "user")}
     if has_event:
-        options |= {name: t("retention.of_event", name=name) for name in _names(view, "event")}
+        options |= {one.code: t("retention.of_event", name=one.name) for one in groupings(view, "event")}
     return pick("retention_by", options, label=t("retention.breakdown"), style="select")
 
 
@@ -104,10 +103,6 @@ def _text(name: str, label: str, default: str, hint: str) -> str:
     key = address.recall(name, default, lambda texts: texts[0])
     value = st.text_input(label, key=key, help=hint or None, persist_state="session", max_chars=200)
     return address.keep(name, (value or "").strip() or default, default, lambda text: (text,))
-
-
-def _names(view: View, scope: str) -> list[str]:
-    return [one.name for one in properties(view, scope) if 2 <= one.n_distinct <= MOST_VALUES]
 
 
 def _types(view: View) -> dict[str, str]:

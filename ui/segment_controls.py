@@ -12,7 +12,7 @@ from ui.choices import pick, pick_many
 from ui.current import View
 from ui.layout import definition, panel, panel_head
 from ui.people import user_list
-from ui.properties import properties
+from ui.properties import groupings
 from ui.session import cached, remembered
 from ui.tables import Column, table
 from ui.text import plain
@@ -25,8 +25,7 @@ _LARGEST = ""
 def by(view: View) -> str | tuple[Segment, ...] | None:
     """Ask what to group by: a property, RFM, or saved segments; `None` while fewer than two segments are chosen."""
     t = view.t
-    known = properties(view, "user")
-    options = {one.code: one.name for one in known if 1 < one.n_distinct <= _MOST_VALUES and one.type != "time"}
+    options = {one.code: one.name for one in groupings(view, "user", most=_MOST_VALUES)}
     options |= {by: t(f"segments.by_{by}") for by in ("stage", *RFM_SCHEMES, _SAVED)}
     chosen = pick("segments_by", options, label=t("segments.by"))
     if chosen != _SAVED:

@@ -17,7 +17,7 @@ from ui.annotation_table import known
 from ui.choices import pick, pick_number
 from ui.current import View
 from ui.layout import chart, head_place, more, panel, panel_head
-from ui.properties import properties
+from ui.properties import groupings, properties
 from ui.session import drawn, remembered
 from ui.tables import Column, table
 from ui.text import mark, plain, spaced
@@ -26,7 +26,6 @@ _ANY, _NONE, _EVENT = "any", "none", "event:"
 _CONTEXT = {"hour": 24, "day": 28, "week": 13, "month": 12, "quarter": 8}
 _SMOOTH = {"plain": 1, "rolling": 0, "cumulative": 0}
 _ROLLING = {"hour": 24, "day": 7, "week": 4, "month": 3, "quarter": 4}
-_MOST_VALUES = 60
 _MOST_TARGET = 10**12
 _LEAST_DAYS = {"hour": 1, "day": 1, "week": 7, "month": 28}
 
@@ -175,8 +174,7 @@ def _running(view: View, grain: str) -> Period:
 
 
 def _properties(view: View) -> dict[str, str]:
-    fits = [one for one in properties(view, "user", "event") if 2 <= one.n_distinct <= _MOST_VALUES]
-    names = {one.code: view.t(f"funnel.of_{one.scope}", name=one.name) for one in fits}
+    names = {one.code: view.t(f"funnel.of_{one.scope}", name=one.name) for one in groupings(view, "user", "event")}
     return {_NONE: view.t("trends.breakdown_none")} | names
 
 

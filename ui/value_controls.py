@@ -24,7 +24,7 @@ from ui.empty import sample_button
 from ui.layout import controls, more, note, panel, panel_head
 from ui.links import link
 from ui.people import user_list
-from ui.properties import properties
+from ui.properties import groupings
 from ui.session import remembered
 from ui.tables import Column, table
 from ui.text import mark, spaced
@@ -32,7 +32,6 @@ from ui.text import mark, spaced
 _NONE = "none"
 _AGES = (7, 14, 30, 60, 90, 180, 365)
 _CHANNEL_NAMES = ("channel", "渠道", "source", "来源", "acquisition", "media")
-_MOST_VALUES = 60
 
 
 @dataclass(frozen=True)
@@ -205,8 +204,7 @@ def _grain(view: View) -> str:
 
 
 def _properties(view: View) -> dict[str, str]:
-    fits = [one for one in properties(view, "user") if 2 <= one.n_distinct <= _MOST_VALUES]
-    return {_NONE: view.t("value.by_none")} | {one.code: one.name for one in fits}
+    return {_NONE: view.t("value.by_none")} | {one.code: one.name for one in groupings(view, "user")}
 
 
 def _channel(properties: dict[str, str]) -> str:

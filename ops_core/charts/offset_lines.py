@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from ops_core.charts.lines import value_ticks
+from ops_core.charts.lines import spread_ticks, value_ticks
 from ops_core.charts.theme import MARKERS, Palette, band, end_label, figure
 from ops_core.locale import Translator
 
@@ -61,10 +61,8 @@ def draw_lines(
             ends.append((line.y[-1], line.x[-1], text if alone else f"{_short(line.name)} {text}", line.color))
     _names(fig, palette, ends, axis_range)
     value_ticks(fig, axis_range, tick or write)
-    step = max(1, -(-len(labels) // 4))
-    fig.update_xaxes(
-        tickvals=list(range(0, len(labels), step)), ticktext=list(labels)[::step], range=[-0.3, len(labels) - 0.7]
-    )
+    spread_ticks(fig, range(len(labels)), labels)
+    fig.update_xaxes(range=[-0.3, len(labels) - 0.7])
     return fig
 
 

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from ops_core.analyses.cohort_change import newest_change
 from ops_core.analyses.retention import RetentionResult
+from ops_core.charts.lines import label_width
 from ops_core.charts.retention_words import cohort_text, column_labels
 from ops_core.charts.theme import LIGHT, Palette, figure, frame_cell, text_on
 from ops_core.locale import Translator
@@ -18,7 +19,6 @@ from ops_core.locale import Translator
 SHOWN = ("share", "users")  # what the cells say; the colour is the share either way
 _ROW = 27  # pixels per cohort
 _LEFT = 128  # pixels for cohort and size, at least
-_LETTER, _SIGN = 6.4, 12.2  # pixels of a Latin letter or digit, and of a Chinese sign
 _COLUMN = 37  # pixels that a column needs
 _WORDY = 14  # columns beyond which headings are bare numbers
 _DENSE = 18  # columns beyond which numbers are written smaller and large ones short
@@ -38,7 +38,7 @@ def draw(result: RetentionResult, t: Translator, palette: Palette = LIGHT, show:
     n, n_columns = grid.share.shape
     names = [cohort_text(result, cohort, t) for cohort in grid.cohorts]
     sizes = [t("retention.people", n=size) for size in grid.users.tolist()]
-    left = max(_LEFT, max(map(_pixels, names), default=0) + max(map(_pixels, sizes), default=0) + 24)
+    left = max(_LEFT, max(map(label_width, names), default=0) + max(map(label_width, sizes), default=0) + 16)
     fig = figure(palette, height=round(_ROW * (n + _FEET + 0.4)) + 40, left=left, top=30)
     fig.update_xaxes(
         tickvals=list(range(n_columns)), ticktext=_headings(fig, result, grid.columns, t, palette), side="top",
@@ -193,10 +193,6 @@ def _headings(
         text=t(f"retention.grain_{result.query.grain}"), showarrow=False, font={"color": palette.ink2},
     )  # fmt: skip
     return [t.number(offset) for offset in columns]
-
-
-def _pixels(text: str) -> int:
-    return round(sum(_SIGN if ord(sign) > 0x2E80 else _LETTER for sign in text if sign != "\u2060"))
 
 
 def _count(users: float, dense: bool, t: Translator) -> str:

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from ops_core.analyses.cohort_change import TOGETHER, changes, newest_change
 from ops_core.analyses.retention import RetentionResult
 from ops_core.analyses.retention_compare import against_rest
+from ops_core.charts.lines import spread_ticks
 from ops_core.charts.offset_lines import MOST_LINES, Line, draw_lines, share_tick
 from ops_core.charts.retention_words import (
     at_column,
@@ -70,11 +71,8 @@ def draw_cohorts(
     high = max(rows["high"], default=1.0)
     room = 0.12 * (high - low or 0.1)
     fig.update_yaxes(tickformat=".0%", nticks=4, range=[max(0.0, low - room), high + 1.6 * room])
-    places = _few(len(rows))
-    fig.update_xaxes(
-        tickvals=places, ticktext=[cohort_text(result, rows["cohort"].iloc[i], t) for i in places],
-        range=[-0.6, max(len(rows), 1) - 0.4],
-    )  # fmt: skip
+    spread_ticks(fig, range(len(rows)), [cohort_text(result, cohort, t) for cohort in rows["cohort"]])
+    fig.update_xaxes(range=[-0.6, max(len(rows), 1) - 0.4])
     return fig
 
 
@@ -136,10 +134,3 @@ def _newest(result: RetentionResult, columns: list[int]) -> pd.DataFrame:
     kept = sorted(reached.index[reached >= min(2, len(columns))])[-MOST_LINES:]
     rows = ripe[ripe["cohort"].isin(kept)].sort_values(["cohort", "offset"], ascending=[False, True])
     return rows.assign(group=rows["cohort"], eligible=rows["users"])
-
-
-def _few(n: int) -> list[int]:
-    """At most four places for labels, the first and the last among them."""
-    if n <= 4:
-        return list(range(n))
-    return [round(i * (n - 1) / 3) for i in range(4)]
