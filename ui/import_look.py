@@ -11,6 +11,7 @@ import streamlit as st
 from ops_core.errors import OpsError
 from ops_core.intake import checkup, roles
 from ops_core.intake.checkup import Checkup, Told
+from ops_core.intake.looks import SAMPLE_ROWS
 from ops_core.intake.meaning import Guess, Role
 from ops_core.intake.notes import Note
 from ops_core.intake.source import Source, SourceOptions, open_source
@@ -20,8 +21,6 @@ from ui.current import screen
 from ui.import_work import Progress, waited_for
 from ui.text import plain
 from ui.uploads import Upload
-
-_SAMPLE_ROWS = 2_000
 
 
 @dataclass(frozen=True)
@@ -129,4 +128,4 @@ def _opened(upload: Upload, options: SourceOptions, progress: Progress) -> Look:
             raise uploads.stopped()
 
     source = open_source(upload.path, options=options, pulse=pulse)
-    return Look(source, source.sample(_SAMPLE_ROWS).drop(columns="line"))
+    return Look(source, source.sample(SAMPLE_ROWS).drop(columns="line"))

@@ -16,6 +16,7 @@ import pandas as pd
 from ops_core.errors import IntakeError, Phrase
 from ops_core.intake import accounts, batch, checks, fields, instead, laying, proof, roles
 from ops_core.intake.batch import Counts
+from ops_core.intake.looks import SAMPLE_ROWS
 from ops_core.intake.meaning import Guess
 from ops_core.intake.notes import Note, info
 from ops_core.intake.proof import Typed
@@ -25,7 +26,6 @@ from ops_core.intake.watch import Watch
 from ops_core.model.time import TimeRules
 from ops_core.store import Store, batches, compaction, derived
 
-SAMPLE_ROWS = 2000
 MAX_QUARANTINED_SHARE = 0.5
 MAX_PROPERTIES = 400
 FEW_ROWS = 20  # in a file of fewer rows a share says little: the good ones are loaded, the others listed

@@ -24,6 +24,7 @@ _FLAGS = {"true", "false", "yes", "no", "是", "否", "y", "n", "t", "f", "0", "
 ENOUGH = 0.6
 _A_FEW = 0.1
 MAX_VARIANTS = 20
+SAMPLE_ROWS = 2_000  # of a file, its first: what is looked at
 FEW_REPEATS = 0.02  # up to this share of repeated users, rows are still one per user
 
 
@@ -47,7 +48,9 @@ def fits(role: str, values: pd.Series, named: bool = False) -> bool:
     elif role in ("value", "quantity", "unit_price", "cost", "score"):
         fit = _share(_NUMBER, cells) >= (_A_FEW if named else ENOUGH) and not is_time(values)
     elif role == "variant":
-        fit = 2 <= len(set(cells)) <= MAX_VARIANTS
+        # A file sorted by arm begins with one arm; of its other rows the sample knows nothing.
+        least = 1 if named and len(values) >= SAMPLE_ROWS else 2
+        fit = least <= len(set(cells)) <= MAX_VARIANTS
     elif role == "event":
         few = len(cells) < 40 or len(set(cells)) <= max(20, len(cells) // 2)
         fit = few and not is_time(values)

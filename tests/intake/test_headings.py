@@ -5,6 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from ops_core import Workspace
+from ops_core.analyses import experiments
 from ops_core.intake import roles
 
 USERS = ["M001", "M002", "M001", "M003", "M002", "M001"]
@@ -48,3 +50,19 @@ def test_a_date_in_a_list_of_people_is_no_time_of_an_action():
 def test_what_a_person_said_of_the_time_counts():
     found = roles.guess(["user", "when"], pd.DataFrame({"user": USERS, "when": MOMENTS}), mapping={"occurred_at": None})
     assert found.kind == "users"
+
+
+@pytest.mark.parametrize("kind", ["auto", "units"])
+def test_an_arm_is_known_where_a_long_file_is_sorted_by_arm(kind: str):
+    # 2,500 rows of one arm come first, more than are looked at.
+    table = pd.DataFrame({
+        "user_id": [f"u{row}" for row in range(5_000)],
+        "variant": ["control"] * 2_500 + ["coupon"] * 2_500,
+        "paid": [0, 1] * 2_500,
+    })  # fmt: skip
+    with Workspace.memory() as workspace:
+        report = workspace.load(table, kind=kind)
+        asked = experiments.ExperimentQuery(report.batch_id, (experiments.Metric("paid", "proportion"),))
+        assert experiments.analyze(workspace, asked).arms[["arm", "n"]].to_numpy().tolist() == [
+            ["control", 2_500], ["coupon", 2_500],
+        ]  # fmt: skip
