@@ -78,12 +78,21 @@ def period_of(days: Days) -> Period:
 
 def comparison(days: Days, code: str, known: Calendar) -> Period | None:
     """The period to compare with, or `None` when none is wanted or the data does not reach back that far."""
-    length = (days[1] - days[0]).days + 1
-    back = {"previous": length, "year": _YEAR_DAYS}.get(code)
-    if back is None:
+    if code not in ("previous", "year"):
         return None
-    start = day_number(days[0]) - back
-    return Period.of_days(start, start + length) if start >= known.first_day else None
+    start, end = days[0], days[1] + dt.timedelta(days=1)
+    if start.day == end.day == 1:  # before March comes February, not the 31 days up to it
+        months = 12 if code == "year" else 12 * (end.year - start.year) + end.month - start.month
+        start, end = _months_before(start, months), _months_before(end, months)
+    else:
+        back = dt.timedelta(days=_YEAR_DAYS) if code == "year" else end - start
+        start, end = start - back, end - back
+    return Period(start, end) if day_number(start) >= known.first_day else None
+
+
+def _months_before(day: dt.date, months: int) -> dt.date:
+    year, month = divmod(12 * day.year + day.month - 1 - months, 12)
+    return dt.date(year, month + 1, 1)
 
 
 def grain_of(days: Days) -> str:

@@ -91,8 +91,8 @@ def _config(column: Column) -> object:
 def _scaled(values: pd.Series, kind: str) -> pd.Series:
     if kind in ("share", "points", "signed_share", "bar"):
         return values * 100
-    if kind == "money":
-        return values.round(2)
+    if kind in ("money", "number"):
+        return values.round(2) + 0.0  # the grid cuts decimals off; -0.0 would stand there as -0.00
     if kind == "p":
         return values.map(screen().t.p_value)
     if kind == "duration":

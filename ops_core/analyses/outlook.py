@@ -26,7 +26,8 @@ class Outlook:
     `known`: what the complete days of the target's period hold already (0 for a measure that does not add up).
     `expected`, `low`, `high`: the period's total, or the last bucket's value, with its 95 % prediction interval;
     `chance`: of reaching the target, 0–1; all nan when `reason` says why there is no forecast (`short_past`,
-    `period_over`: then `expected` is the result itself). `path`: bucket, value, low, high, is_forecast: the values that
+    `period_over`: then `expected` is the result itself; a period over before the data begins, or whose last bucket
+    the data covers in part only, is a `short_past`). `path`: bucket, value, low, high, is_forecast: the values that
     the target is held against (running total, or value per bucket). `back_test`: how earlier forecasts did.
     """
 
@@ -124,11 +125,12 @@ def _found(target: float, frame: _Frame, path: pd.DataFrame, known: float, chanc
 
 
 def _unknown(target: float, frame: _Frame, path: pd.DataFrame, known: float, adds_up: bool) -> Outlook:
-    is_over = frame.end <= frame.now
+    last = frame.end - 1 - frame.first
+    is_known = 0 <= last < len(frame.values)  # the period is over, and the data reaches back to its end
     expected = math.nan
-    if is_over:
-        expected = known if adds_up else float(frame.values[frame.end - 1 - frame.first])
+    if is_known:
+        expected = known if adds_up else float(frame.values[last])
     return Outlook(
         target, adds_up, known, expected, math.nan, math.nan, math.nan, path, BackTest(0, 0, math.nan),
-        max(frame.end - frame.now, 0), frame.grain, "period_over" if is_over else "short_past",
+        max(frame.end - frame.now, 0), frame.grain, "period_over" if is_known else "short_past",
     )  # fmt: skip

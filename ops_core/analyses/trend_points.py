@@ -11,6 +11,7 @@ from ops_core.analyses.anomalies import MOST, SEASONS, normal_range
 from ops_core.analyses.trend_query import TrendsQuery
 from ops_core.analyses.trend_values import Line, Window, bucket_of, divided, first_whole_bucket, measured
 from ops_core.model.alignment import year_before
+from ops_core.model.period import Period
 from ops_core.workspace import Workspace
 
 _PARTS = ("value", "numerator", "denominator")
@@ -83,9 +84,12 @@ class Points:
         other = Window(int(partners.min()), int(partners.max()) + 1, query.grain, query.width)
         place = partners - other.first
         compared = np.concatenate([line.value for line in self._over(other).values()])[:, place]
-        compared[:, ~in_period | (partners < self._known_from)] = np.nan
+        # A smoothed or summed value whose own window reaches back before the data would be too low.
+        first_used = partners - other.lead if query.width else np.full(len(partners), partners.min())
+        without = ~in_period | (partners > self._last_partner())
+        compared[:, without | (first_used < self._known_from)] = np.nan
         starts = other.starts_local_us(rules, other.first, other.end).astype("datetime64[us]")[place]
-        starts[~in_period] = np.datetime64("NaT")
+        starts[without] = np.datetime64("NaT")
         unripe = np.array(other.edges_us(rules))[1:][place] > self._workspace.as_of_us
         difference = np.where(partial | unripe, np.nan, value - compared)
         return {
@@ -102,6 +106,13 @@ class Points:
             return own - (self._window.end - self._first)
         start_us, _ = query.compare.bounds(rules)
         return own - self._first + int(bucket_of(rules, np.array([start_us]), query.grain)[0])
+
+    def _last_partner(self) -> float:
+        """The last bucket of a period that is compared with; a shorter one ends before all of this one's are paired."""
+        if not isinstance(self._query.compare, Period):
+            return float("inf")
+        _, end_us = self._query.compare.bounds(self._workspace.rules)
+        return int(bucket_of(self._workspace.rules, np.array([end_us - 1]), self._query.grain)[0])
 
     def _normal_range(self, shape: tuple[int, int]) -> dict[str, np.ndarray]:
         low, high, unusual = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, int)

@@ -90,7 +90,7 @@ class TrendsQuery:
     """What to count, when and how.
 
     Attributes:
-        series: one or several (up to 5); plain event names are accepted.
+        series: one or several (up to 5); plain event names are accepted, `None` is any activity event.
         period: every bucket that it touches is counted whole.
         grain: hour, day, week, month, quarter.
         formula: of exactly two series A and B: `ratio` A ÷ B, `difference` A − B, `sum` A + B.
@@ -122,7 +122,8 @@ class TrendsQuery:
     def __post_init__(self) -> None:
         Period.checked(self.period)
         Segment.checked(self.segment)
-        given = (self.series,) if isinstance(self.series, (str, Series)) else tuple(self.series)
+        is_one = self.series is None or isinstance(self.series, (str, Series))
+        given = (self.series,) if is_one else tuple(self.series)
         series = tuple(one if isinstance(one, Series) else Series(one) for one in given)
         object.__setattr__(self, "series", series)
         if not 1 <= len(series) <= 5:
@@ -133,11 +134,15 @@ class TrendsQuery:
             raise QueryError("trends_unknown_formula", value=self.formula, allowed=list(FORMULAS))
         if self.formula is not None and len(series) != 2:
             raise QueryError("trends_formula_needs_two", n=len(series))
-        if self.rolling_buckets < 1 or (self.rolling_buckets > 1 and self.cumulative):
+        if (
+            type(self.rolling_buckets) is not int
+            or self.rolling_buckets < 1
+            or (self.rolling_buckets > 1 and self.cumulative)
+        ):
             raise QueryError("trends_smoothing", value=self.rolling_buckets)
         if self.context_buckets < 0 or (self.context_buckets and self.cumulative):
             raise QueryError("trends_context", value=self.context_buckets)
-        if isinstance(self.compare, str) and self.compare not in COMPARISONS:
+        if not isinstance(self.compare, Period | None) and self.compare not in COMPARISONS:
             raise QueryError("trends_unknown_comparison", value=self.compare, allowed=list(COMPARISONS))
 
     @property

@@ -86,11 +86,18 @@ def _line(
         quantile=series.quantile, width=width, breakdown=query.breakdown, groups=groups,
     )  # fmt: skip
     counts = engine.answer(store, spec)
-    if series.amount and counts.events.sum() and not counts.n_amounts.sum():
+    if series.amount and counts.events.sum() and not counts.n_amounts.sum() and not _has_amounts(store, spec):
         raise QueryError("trends_no_amounts", prop=series.prop, events=list(series.events) or ["*"])
     per_bucket = max(width, 1) if series.is_additive else 1
     value, numerator, denominator = (part[:, lead:] for part in _of_measure(series, counts))
     return Line(spec.group_names, value / per_bucket, numerator, denominator, counts.events.sum(axis=1) == 0)
+
+
+def _has_amounts(store: Store, spec: engine.CountSpec) -> bool:
+    """Whether there is any amount at all: a property may have begun after the stretch that is asked for."""
+    first_us, last_us = engine.event_span_us(store)
+    everything = replace(spec, edges_us=(first_us, last_us + 1), width=1, quantile=None, segment=None)
+    return bool(engine.answer(store, everything).n_amounts.sum())
 
 
 def _of_measure(series: Series, counts: engine.Counts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -38,8 +38,8 @@ __all__ = [
     "analyze",
 ]  # fmt: skip
 
-
 MOST_POINTS = 100_000
+_UNEVEN = ("month", "quarter")  # their buckets are of different length
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,14 +162,38 @@ def _shares(value: np.ndarray, query: TrendsQuery) -> np.ndarray:
     return np.where(whole > 0, divided(value, whole), np.nan)
 
 
+def _buckets_before(workspace: Workspace, query: TrendsQuery, start_us: int, end_us: int) -> tuple[int, int]:
+    """The stretch of the buckets that those of a stretch are compared with: before March comes February."""
+    rules, grain = workspace.rules, query.grain
+    instants = np.array([start_us, end_us, query.period.bounds(rules)[1]])
+    first, end, whole_end = bucket_of(rules, instants, grain).tolist()
+    back = first - year_before(rules, first, grain) if query.compare == "year" else whole_end - first
+    return tuple(rules.day_start_us(day) for day in rules.index_start_day(np.array([first, end]) - back, grain))
+
+
+def _is_whole(workspace: Workspace, query: TrendsQuery, *instants_us: int) -> bool:
+    """Whether buckets begin at all of the instants, and at both ends of the period."""
+    rules = workspace.rules
+    instants = np.array([*instants_us, *query.period.bounds(rules)])
+    starts = rules.index_start_day(bucket_of(rules, instants, query.grain), query.grain)
+    return all(rules.day_start_us(day) == instant for day, instant in zip(starts, instants, strict=True))
+
+
 def _compared_stretch(workspace: Workspace, query: TrendsQuery, start_us: int, end_us: int) -> tuple[int, int] | None:
     """The comparison's stretch, as long on the wall clock as the complete part of the period; `None` without data."""
     if query.compare is None:
         return None
     rules = workspace.rules
+    known = rules.day_start_us(workspace.data_period().days(rules)[0])
     local = rules.local_us(np.array([start_us, end_us]))
+    if query.grain in _UNEVEN and isinstance(query.compare, str) and _is_whole(workspace, query, start_us, end_us):
+        moved = _buckets_before(workspace, query, start_us, end_us)
+        return moved if moved[0] >= known else None
     if isinstance(query.compare, Period):
-        back = local[0] - rules.local_us(np.array([query.compare.bounds(rules)[0]]))[0]
+        other = query.compare.bounds(rules)
+        if (start_us, end_us) == query.period.bounds(rules):
+            return other if other[0] >= known else None
+        back = local[0] - rules.local_us(np.array(other))[0]
     elif query.compare == "previous":
         whole = rules.local_us(np.array(query.period.bounds(rules)))
         back = whole[1] - whole[0]
@@ -178,6 +202,7 @@ def _compared_stretch(workspace: Workspace, query: TrendsQuery, start_us: int, e
         index = int(rules.bucket_index(rules.local_days(np.array([start_us])), grain)[0])
         days = rules.index_start_day(np.array([index, year_before(rules, index, grain)]), grain).astype(np.int64)
         back = (days[0] - days[1]) * DAY_US
-    moved = rules.to_utc_us(local - back)
-    known = rules.day_start_us(workspace.data_period().days(rules)[0])
-    return (int(moved[0]), int(moved[1])) if moved[0] >= known else None
+    start, end = rules.to_utc_us(local - back).tolist()
+    if isinstance(query.compare, Period):
+        end = min(end, other[1])
+    return (start, end) if start >= known else None

@@ -36,12 +36,14 @@ _TOP_OF_EVENTS = """
     SELECT {column}::VARCHAR AS value FROM events
     WHERE {chosen} AND occurred_at >= make_timestamp($from_us) AND occurred_at < make_timestamp($to_us)
       AND {conditions} AND {column} IS NOT NULL
+      AND ($is_everybody OR events.user_key IN (SELECT unnest($members::INTEGER[])))
     GROUP BY 1 ORDER BY count(*) DESC, value LIMIT $limit
 """
 _TOP_OF_USERS = """
     SELECT {column}::VARCHAR AS value FROM users JOIN events USING (user_key)
     WHERE {chosen} AND occurred_at >= make_timestamp($from_us) AND occurred_at < make_timestamp($to_us)
       AND {conditions} AND {column} IS NOT NULL
+      AND ($is_everybody OR events.user_key IN (SELECT unnest($members::INTEGER[])))
     GROUP BY 1 ORDER BY count(*) DESC, value LIMIT $limit
 """
 
@@ -152,6 +154,8 @@ def top_values(store: Store, spec: CountSpec, limit: int) -> tuple[str, ...]:
     text, parameters = _filled(store, spec, statement)
     alias = "users" if column.scope == "user" else "events"
     text = text.replace("{column}", f"{alias}.{quote(column.column_name)}")
+    members = user_keys(store, spec.segment)
+    parameters |= {"is_everybody": members is None, "members": [] if members is None else members.tolist()}
     with store.cursor() as cursor:
         rows = cursor.execute(text, parameters | {"limit": limit}).fetchall()
     return tuple(row[0] for row in rows)

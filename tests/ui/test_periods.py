@@ -53,6 +53,18 @@ def test_a_comparison_needs_data_that_reaches_back():
     assert periods.comparison(days("2026-01-08", "2026-01-14"), "previous", known) is None
 
 
+def test_before_a_month_comes_the_month_before_and_a_year_back_the_same_month():
+    known = periods.Calendar(first_day=0, end_day=30_000, complete_end_day=30_000, presets={})
+    for code, whole, before in [
+        ("previous", days("2026-03-01", "2026-03-31"), days("2026-02-01", "2026-02-28")),
+        ("previous", days("2026-01-01", "2026-03-31"), days("2025-10-01", "2025-12-31")),
+        ("year", days("2024-02-01", "2024-02-29"), days("2023-02-01", "2023-02-28")),
+        ("previous", days("2026-03-02", "2026-03-31"), days("2026-01-31", "2026-03-01")),  # no whole month
+    ]:
+        found = periods.comparison(whole, code, known)
+        assert (found.first_date, found.last_date) == before
+
+
 def test_the_grain_keeps_charts_readable():
     assert periods.grain_of(days("2026-01-05", "2026-01-11")) == "day"
     assert periods.grain_of(days("2026-01-05", "2026-03-30")) == "week"
