@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ops_core import Workspace
+from ops_core import Segment, Workspace
 from ops_core.analyses import saved_views
 from tests.support import workspace_of
 
@@ -86,3 +86,19 @@ def test_a_view_is_renamed_and_deleted(home):
     assert not links(app, "New")
     with Workspace.open(home / "other.duckdb") as other:
         assert saved_views.saved_views(other) == []
+
+
+def test_a_saved_segment_is_deleted_after_a_question_and_everybody_is_shown(home):
+    with Workspace.open(home / "shop.duckdb") as workspace:
+        workspace.save_segment(Segment("Early birds", user_ids=frozenset({"u1", "u2"})))
+
+    def offered() -> bool:
+        return any("Early birds" in radio.options for radio in page("trends", "shop").radio)
+
+    app = page("trends", "shop", segment="Early birds")
+    open_dialog(app, "segment_delete")
+    assert offered(), "asked first"
+    app = app.button(key="segment_delete_confirm").click().run()
+    assert not app.exception
+    assert "segment" not in app.query_params
+    assert not offered()

@@ -13,7 +13,7 @@ from ops_core.errors import StoreError, nearest
 from ops_core.locale import LANGUAGES, Translator, translator
 from ops_core.model.segment import Segment
 from ops_core.workspace import Workspace
-from ui import address, links, periods, rescue, session, views
+from ui import address, links, periods, rescue, saved_segments, session, views
 from ui.current import Screen, View
 from ui.text import chip, plain, small
 
@@ -202,6 +202,8 @@ def _segment_control(workspace: Workspace, t: Translator) -> Segment | None:
     name = st.session_state[key]
     with st.popover(chip(t("shell.segment"), plain(name) if name else t("shell.all_users")), key="segment_chip"):
         st.radio(t("shell.segment_choose"), names, format_func=lambda one: one or t("shell.all_users"), key=key)
+        if name:
+            saved_segments.forget(workspace, name, t)
         if not saved:
             st.markdown(small(t("shell.segment_hint")))
     address.keep("segment", name, _ALL_USERS, _single)
