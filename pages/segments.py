@@ -16,10 +16,10 @@ def render() -> None:
     with ui.controls():
         by = asked.by(view)
         kpi = ui.pick("segments_kpi", {one: t(f"segments.kpi_{one}") for one in segments.KPIS}, label=t("segments.kpi"))
-        if by is None:
-            ui.note(t("segments.saved_none"))
-            return
-        result = asked.compared(view, by)
+        result = asked.compared(view, by) if by else None
+    if result is None:
+        ui.note(t("segments.saved_none" if by is None else "segments.saved_choose"))
+        return
     if view.segment:
         ui.note(t("segments.bar_segment"))
     ui.answer(ui.plain(charts.headline(result, t, kpi)), ui.plain(charts.paragraph(result, t)))
@@ -27,8 +27,8 @@ def render() -> None:
         ui.panel(
             t("segments.chart_title", kpi=t(f"segments.kpi_{kpi}")),
             t("segments.chart_subtitle", period=view.period_name),
-            charts.draw(result, t, palette, kpi), charts.detail(result, t), name="segments_kpi_chart",
-            columns=asked.kpi_columns(t),
+            charts.draw(result, t, palette, kpi), charts.detail(result, t, kpi), name="segments_kpi_chart",
+            columns=asked.kpi_columns(kpi, t),
         )  # fmt: skip
         if not result.overlap_is_diagonal:
             figure = charts.draw_overlap(result, t, palette)
@@ -36,7 +36,7 @@ def render() -> None:
     asked.overview(result, view)
     if by in segments.RFM_SCHEMES:
         asked.rfm_panel(view, by)
-    ui.definition(t("segments.definition"))
+    ui.definition(ui.plain(charts.definition(result, t)))
 
 
 if __name__ == "__main__":

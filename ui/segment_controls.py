@@ -23,7 +23,8 @@ _LARGEST = ""
 
 
 def by(view: View) -> str | tuple[Segment, ...] | None:
-    """Ask what to group by: a property, RFM, or saved segments; `None` while fewer than two segments are chosen."""
+    """Ask what to group by: a property, RFM, or saved segments; () while fewer than two of them are chosen, `None`
+    where there are not two."""
     t = view.t
     options = {one.code: one.name for one in groupings(view, "user", most=_MOST_VALUES)}
     options |= {by: t(f"segments.by_{by}") for by in ("stage", *RFM_SCHEMES, _SAVED)}
@@ -35,7 +36,9 @@ def by(view: View) -> str | tuple[Segment, ...] | None:
         "segments_saved", {name: name for name in saved}, label=t("segments.by_saved"), default=list(saved)[:3],
         placeholder=t("segments.saved_choose"), most=8,
     )  # fmt: skip
-    return tuple(saved[name] for name in names) if len(names) >= 2 else None
+    if len(saved) < 2:
+        return None
+    return tuple(saved[name] for name in names) if len(names) >= 2 else ()
 
 
 def compared(view: View, by: str | tuple[Segment, ...]) -> SegmentResult:
@@ -53,7 +56,8 @@ def compared(view: View, by: str | tuple[Segment, ...]) -> SegmentResult:
 def overview(result: SegmentResult, view: View) -> None:
     """The table of all KPIs by group."""
     t = view.t
-    panel_head(t("segments.table_title"), t("segments.table_subtitle", period=view.period_name), name="segments_table")
+    blank = "table_subtitle_no_amounts" if charts.lacks_amounts(result) else "table_subtitle"
+    panel_head(t("segments.table_title"), t(f"segments.{blank}", period=view.period_name), name="segments_table")
     columns = [
         Column("segment", t("segments.col_segment")),
         Column("users", t("segments.col_users"), "count"),
@@ -88,12 +92,14 @@ def rfm_panel(view: View, by: str) -> None:
     definition(t("segments.definition_rfm"))
 
 
-def kpi_columns(t: Translator) -> list[Column]:
-    """How the table behind the chart reads."""
-    kinds = {"segment": "text", "kpi": "text", "numerator": "number", "n": "count", "p_adjusted": "p"}
-    names = ("segment", "kpi", "numerator", "n", "value", "low", "high", "difference", "difference_low",
-             "difference_high", "p_adjusted")  # fmt: skip
-    return [Column(name, t(f"segments.col_{name}"), kinds.get(name, "number")) for name in names]
+def kpi_columns(kpi: str, t: Translator) -> list[Column]:
+    """How the table behind the chart of a KPI reads."""
+    top, level, change = ("count", "share", "points") if kpi in SHARES else ("money", "money", "money")
+    kinds = {
+        "segment": "text", "numerator": top, "n": "count", "value": level, "low": level, "high": level,
+        "difference": change, "difference_low": change, "difference_high": change, "p_adjusted": "p",
+    }  # fmt: skip
+    return [Column(name, t(f"segments.col_{name}"), kind) for name, kind in kinds.items()]
 
 
 def _class_columns(t: Translator) -> list[Column]:

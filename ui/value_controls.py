@@ -86,10 +86,11 @@ def ages(result: ValueResult, view: View) -> None:
 
 
 def costs(result: ValueResult, view: View) -> None:
-    """What new users cost, with what is missing; without spend the file that would fill it."""
+    """What new users cost, with what is missing; why it is not known, or the file that would fill it."""
     t = view.t
     if not result.has_spend and "spend" in set(remembered(_kinds_in_use, view.workspace)):
-        panel_head(t("value.spend_other"), t("value.spend_other_text"), name="value_costs")
+        reason = "other" if result.query.segment is None else "segment"
+        panel_head(t(f"value.spend_{reason}"), t(f"value.spend_{reason}_text"), name="value_costs")
         return
     if not result.has_spend:
         panel_head(t("value.no_spend"), t("value.no_spend_text"), name="value_costs")
@@ -131,7 +132,8 @@ def prediction(result: ValueModelResult, view: View) -> None:
             note(text, "warning")
     else:
         panel(
-            words.prediction_title(result, t), t("value.prediction_subtitle", days=result.query.horizon_days),
+            words.prediction_title(result, t),
+            t("value.prediction_subtitle", days=result.query.horizon_days, margin=t.share(result.query.margin, 0)),
             charts.draw_prediction(result, t, palette), _named(result.groups, t), name="value_prediction",
             columns=_group_columns(t),
         )  # fmt: skip

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from ops_core.analyses import funnel_tables
+from ops_core.analyses.stages import StageRules
 from ops_core.engine import activity, funnel_lookup
 from ops_core.engine.first_seen import first_seen_days
 from ops_core.engine.paths import first_times
@@ -86,15 +87,15 @@ class AarrrResult:
 def guess(workspace: Workspace) -> Mapping:
     """A first mapping from the names of the workspace's events and from which of them carry money.
 
-    The workspace's own activation event comes first; a stage that no name speaks of stays empty.
+    The activation event of the workspace's stage rules comes first; a stage that no name speaks of stays empty.
     """
     names = workspace.event_names()["event"].tolist()
     known = first_times(workspace.store)
     paid = {name for name, has_value in zip(known.names, known.has_value, strict=True) if has_value}
     found = {stage: tuple(_named(names, pattern)) for stage, pattern in _WORDS.items()}
     revenue = [name for name in found["revenue"] if name in paid] or [name for name in names if name in paid]
-    own = workspace.store.setting("activation_event")
-    activation = (str(own),) if own in names else found["activation"][:1]
+    own = StageRules.of(workspace).activation_event
+    activation = (own,) if own in names else found["activation"][:1]
     return Mapping(activation, tuple(revenue or found["revenue"])[:1], found["referral"])
 
 

@@ -1,9 +1,9 @@
 """The figures of the last complete week, each with its change, its history and whether the change is unusual.
 
 Counted per calendar week: active users; new users (first seen); revenue, paying users (positive sum) and revenue per
-paying user; stickiness (mean daily active ÷ weekly active). Activation (a second active day, or the activation event,
-within 7 days of which the first is the day first seen) and week-1 retention are shares of the users first seen the week
-before, the newest whose time is up. Only complete weeks enter.
+paying user; stickiness (mean daily active ÷ weekly active). Activation (a second active day, or the activation event of
+the stage rules, within 7 days of which the first is the day first seen) and week-1 retention are shares of the users
+first seen the week before, the newest whose time is up. Only complete weeks enter.
 
 A change is unusual when it lies outside the median of the earlier week-to-week changes ± 3 × 1.4826 × their median
 absolute deviation (Hampel 1974); changes of counts and money are taken as logarithms. The scale never falls below the
@@ -19,6 +19,7 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 
+from ops_core.analyses.stages import StageRules
 from ops_core.engine.weeks import WeeklyCounts, weekly_counts
 from ops_core.errors import QueryError
 from ops_core.model.intervals import wilson
@@ -70,8 +71,8 @@ class KpiResult:
     """The week's figures.
 
     `tiles`: one row per KPI: kpi, unit (count, share 0–1, money), value, previous (the week before), change (value −
-        previous), relative (change ÷ previous), numerator and denominator (shares and ratios; else nan), low, high
-        (Wilson 95 % of activation and retention, else nan), usual_low, usual_high (the normal range of the change:
+        previous), relative (change ÷ size of previous), numerator and denominator (shares and ratios; else nan), low,
+        high (Wilson 95 % of activation and retention, else nan), usual_low, usual_high (the normal range of the change:
         relative for counts and money, absolute for shares; nan with too little history), n_history (earlier changes),
         is_unusual (bool). Values are nan where there is nothing to divide by, revenue without any value.
     `series`: week (first day) and one column per KPI, oldest first, the last row is the week shown.
@@ -105,10 +106,11 @@ def analyze(workspace: Workspace, query: KpiQuery) -> KpiResult:
     """
     first, end = _weeks(workspace, query)
     rules = workspace.rules
-    event = workspace.store.setting("activation_event")
+    event = StageRules.of(workspace).activation_event
     # One week more: the newest cohorts of activation and retention are those of the week before.
     counts = weekly_counts(workspace.store, first - 1, end, query.segment, event)
-    parts = _parts(counts)
+    starts = rules.index_start_day(np.arange(first - 1, end), "week")
+    parts = _parts(counts, starts < workspace.data_period().days(rules)[0])
     values = {kpi: _ratio(*parts[kpi]) for kpi in KPIS}
     series = pd.DataFrame({"week": dates_of(rules.index_start_day(np.arange(first, end), "week")), **values})
     rows = [_tile(kpi, values[kpi], *parts[kpi]) for kpi in KPIS]
@@ -136,12 +138,16 @@ def _weeks(workspace: Workspace, query: KpiQuery) -> tuple[int, int]:
     return max(int(starts), int(ends) - query.weeks), int(ends)
 
 
-def _parts(counts: WeeklyCounts) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Numerator and denominator per KPI over the weeks shown; the denominator of a plain count is 1."""
+def _parts(counts: WeeklyCounts, begins_before: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Numerator and denominator per KPI over the weeks shown; the denominator of a plain count is 1.
+
+    `begins_before`: the week begins before the data, which misses first days of those who signed up in it.
+    """
     one = np.ones(len(counts.active) - 1)
     unknown = counts.is_left_censored
     new = np.where(unknown, np.nan, counts.new)
-    activated, returned = np.where(unknown, np.nan, counts.activated), np.where(unknown, np.nan, counts.returned)
+    activated = np.where(unknown | begins_before, np.nan, counts.activated)
+    returned = np.where(unknown, np.nan, counts.returned)
     return {
         "active_users": (counts.active[1:], one),
         "new_users": (new[1:], one),
@@ -164,7 +170,7 @@ def _tile(kpi: str, values: np.ndarray, numerator: np.ndarray, denominator: np.n
     value, previous = values[-1], values[-2] if len(values) > 1 else np.nan
     low, high, n_history = _usual(kpi, values, denominator)
     with np.errstate(divide="ignore", invalid="ignore"):
-        relative = (value - previous) / previous if previous else np.nan
+        relative = (value - previous) / abs(previous) if previous else np.nan
     is_cohort_share = kpi in ("activation", "week1_retention")
     share_low, share_high = wilson(numerator[-1], denominator[-1]) if is_cohort_share else (np.nan, np.nan)
     change = value - previous if unit == "share" else _judged(unit, relative, previous)

@@ -3,16 +3,17 @@
 Unit: a user, in the period. Groups: values of a user property, segments (which may overlap), or RFM classes and
 life-cycle stages as they stood when the period began, so that what users do in it is no part of their group. KPIs:
 `active_share` (active in the period ÷ users), `activation` (first seen in the period with a second active day, or the
-workspace's activation event, in their first 7 days ÷ first seen and 7 days old), `retention` (active in the equally
-long stretch before and again in the period ÷ active before), `revenue_per_user` (net value ÷ users), `paying_share`
-(positive sum ÷ users). Shares carry Wilson intervals, means t intervals; differences are Welch's or exact,
-Holm-adjusted over the whole table. Known limit: users without the property, purchase or history that a grouping needs
-are in no group.
+activation event of the workspace's stage rules, in their first 7 days ÷ first seen and 7 days old; users of the data's
+first day may be older than the data and are left out), `retention` (active in the equally long stretch before and again
+in the period ÷ active before), `revenue_per_user` (net value ÷ users), `paying_share` (positive sum ÷ users). Shares
+carry Wilson intervals, means t intervals; differences are Welch's or exact, Holm-adjusted over the whole table. Known
+limit: users without the property, purchase or history that a grouping needs are in no group.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -45,7 +46,7 @@ class SegmentQuery:
     property that get a group of their own; the rest is `other`.
 
     Raises:
-        QueryError: fewer than two segments, two of one name, or a limit outside 1–50.
+        QueryError: fewer than two segments, two of one name, a limit outside 1–50, or an `alpha` outside 0–0.5.
     """
 
     by: str | tuple[Segment, ...]
@@ -64,20 +65,23 @@ class SegmentQuery:
                 raise QueryError("segments_name_twice", name=max(names, key=names.count))
         if not 1 <= self.limit <= 50:
             raise QueryError("segments_limit", value=self.limit)
+        if not isinstance(self.alpha, Real) or not 0 < self.alpha < 0.5:
+            raise QueryError("segments_alpha", value=self.alpha)
 
 
 @dataclass(frozen=True, eq=False)
 class SegmentResult:
     """The answer, with its query.
 
-    `groups`, in order of size or of the RFM scheme: segment, users (first seen before the period's end), share (0–1 of
-    all users in any group), is_reference, shared_with_reference (users in both).
+    Users are those first seen before the period's end.
+    `groups`, in order of size or of the RFM scheme: segment, users, share (0–1 of all users in any group),
+    is_reference, shared_with_reference (users in both).
     `kpis`, one row per group and KPI: segment, kpi, numerator, n (denominator), value (share 0–1 or amount), low, high,
     difference (to the reference), difference_low, difference_high, p_value, p_adjusted, is_clear, too_few (n < 30).
     value is nan where n is 0, and n is 0 in the KPIs of money while no event has an amount. The comparison is nan in
     the reference's row, where the group overlaps the reference, or where either n is below 30.
     `overlap`: users that each pair of groups shares (square, names on both sides). `is_partial`: the period ends after
-    as-of and was cut there.
+    as-of and was cut there. `activation_event`: the event that activates; `None`: a second active day does.
     """
 
     query: SegmentQuery
@@ -86,6 +90,7 @@ class SegmentResult:
     kpis: pd.DataFrame
     overlap: pd.DataFrame
     is_partial: bool
+    activation_event: str | None = None
 
     @property
     def overlap_is_diagonal(self) -> bool:
@@ -103,11 +108,11 @@ def analyze(workspace: Workspace, query: SegmentQuery) -> SegmentResult:
     """
     if workspace.as_of_us is None:
         raise QueryError("no_data_yet")
-    members = _members(workspace, query)
+    spec, is_partial = _spec(workspace, query.period)
+    members = profiles.seen_before(workspace.store, _members(workspace, query), spec.end_us)
     # A property may have a value that is called like the rest: the rest then gets a mark of its own.
     rest = OTHER if OTHER not in members.names else f"{OTHER} *"
     names = [rest if name is None else name for name in members.names]
-    spec, is_partial = _spec(workspace, query.period)
     sums = profiles.group_sums(workspace.store, members, spec).set_index("group_no")
     sums = sums.reindex(range(len(names)), fill_value=0).assign(segment=names)
     reference = _reference(query, sums)
@@ -127,7 +132,7 @@ def analyze(workspace: Workspace, query: SegmentQuery) -> SegmentResult:
     adjusted = holm(kpis["p_value"])
     kpis.insert(kpis.columns.get_loc("p_value") + 1, "p_adjusted", adjusted)
     kpis = kpis.assign(is_clear=adjusted < query.alpha, too_few=kpis["n"] < FEW)
-    return SegmentResult(query, reference, groups, kpis, overlap, is_partial)
+    return SegmentResult(query, reference, groups, kpis, overlap, is_partial, spec.activation_event)
 
 
 def _members(workspace: Workspace, query: SegmentQuery) -> profiles.Groups:
@@ -165,8 +170,7 @@ def _spec(workspace: Workspace, period: Period) -> tuple[profiles.SegmentSpec, b
     is_partial = end_us > as_of_us
     if is_partial:
         end_day, end_us = as_of_day, as_of_us
-    event = workspace.store.setting("activation_event")
-    event = None if event is None else str(event)
+    event = stages.StageRules.of(workspace).activation_event
     return profiles.SegmentSpec(first_day, end_day, as_of_day, end_us, as_of_us, event), is_partial
 
 

@@ -2,9 +2,10 @@
 
 Unit: a user first seen in the period (LTV, CAC; definitions §9), a buyer or an active user of a bucket (the rates). LTV
 at age d is the net value of a user's first d local days, averaged over cohorts of which every user has reached that
-age; users whose first day is only the first day of the data, or lies before it, are left out and counted. Channel: the
-user property of the breakdown as it is stored, credited with the user's whole value (no multi-touch). Known limits:
-spend is matched by the channel's name, case ignored; refunds lower the value on the day they happen.
+age; users whose first day is only the first day of the data, or lies before it, are left out and counted, and so is
+the spend up to that day. Channel: the user property of the breakdown as it is stored, case ignored, credited with the
+user's whole value (no multi-touch). Known limits: spend is matched by the channel's name; how much of it went to the
+users of a segment is not known, so a segment has no costs; refunds lower the value on the day they happen.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class ValueResult:
     `period`: the same figures over the complete days of the period, and per_order (gross ÷ orders).
     `interval_days`: quartiles and 90th percentile of the days between purchases: n, low (25 %), median, high (75 %),
     late (90 %); nan without intervals. `intervals`: from_days, to_days, n, share.
-    `channels`: see `value_channels.economics`; empty without spend. `unmatched_spend`: channel, amount.
+    `channels`: see `value_channels.economics`; empty without spend and with a segment. `unmatched_spend`: channel,
+    amount. Spend counts from the first day on which all new users can be told.
     `n_left_out`: users whose true first day is not known. `n_new`: new users counted.
     """
 
@@ -83,27 +85,29 @@ def analyze(workspace: Workspace, query: ValueQuery) -> ValueResult:
     """Value at fixed ages, rates per bucket, and costs where spend is known.
 
     Raises:
-        QueryError: no data, no amounts at all, an unknown property, or a period without a complete day.
+        QueryError: no data, no amounts at all or none in the segment, an unknown property, or a period without a
+            complete day.
     """
     store, rules = workspace.store, workspace.rules
     if workspace.as_of_us is None:
         raise QueryError("no_data_yet")
     rows = purchases.user_days(store, workspace.as_of_us, query.segment)
     if not len(rows.users):
-        raise QueryError("value_no_purchases")
+        raise purchases.nobody_bought(store, workspace.as_of_us, query.segment)
     complete_day = int(rules.local_days(np.array([workspace.as_of_us]))[0])
     first_day, end_day = query.period.days(rules)
     end_day = min(end_day, complete_day)
     if end_day <= first_day:
         raise QueryError("value_no_complete_day", period=str(query.period))
-    people, n_left_out = _new_users(workspace, query, first_day, end_day, complete_day)
+    people, n_left_out, known_from = _new_users(workspace, query, first_day, end_day, complete_day)
     spent = spent_by(people, rows)
     age = curve_age(people, query.ages_days)
     line = curve(people, spent, age)
-    spend = spend_engine.daily(store, first_day, end_day)
+    # All users of a channel shared its spend: of a segment's users nobody can say what they cost.
+    spend = spend_engine.daily(store, known_from, end_day if query.segment is None else known_from)
+    groups = value_channels.groups_of(store, query.breakdown, people, spend)
     gaps = intervals(rows, first_day, end_day)
-    has_spend = len(spend) > 0
-    channels = value_channels.economics(people, spend, line, age, query.margin, (first_day, end_day))
+    channels = value_channels.economics(people, spend, groups, line, age, query.margin, (known_from, end_day))
     return ValueResult(
         query=query,
         ltv=ltv(people, spent, query.ages_days),
@@ -115,8 +119,8 @@ def analyze(workspace: Workspace, query: ValueQuery) -> ValueResult:
         period=_period(workspace, query, rows, first_day, end_day),
         interval_days=_spread(gaps),
         intervals=interval_histogram(gaps),
-        channels=channels if has_spend else channels.iloc[:0],
-        unmatched_spend=value_channels.unmatched(people, spend),
+        channels=channels if len(spend) else channels.iloc[:0],
+        unmatched_spend=value_channels.unmatched(spend, groups),
         n_new=len(people),
         n_left_out=n_left_out,
     )
@@ -129,12 +133,15 @@ def spend_channels(workspace: Workspace) -> tuple[str, ...]:
 
 def _new_users(
     workspace: Workspace, query: ValueQuery, first_day: int, end_day: int, complete_day: int
-) -> tuple[NewUsers, int]:
+) -> tuple[NewUsers, int, int]:
+    """The new users, how many are left out, and the first day (within the period) from which all can be told."""
     store, rules = workspace.store, workspace.rules
     users, days, censored = first_seen_days(store, query.segment)
     inside = (days >= first_day) & (days < end_day)
     data_from = workspace.data_period().days(rules)[0]
     unknown = inside & (censored | (days < data_from))
+    # What was spent on users who are left out must not be laid on the others, nor what was spent before the data.
+    known_from = min(max(first_day, data_from, int(days[unknown].max(initial=-1)) + 1), end_day)
     keep = inside & ~unknown
     users, days = users[keep], days[keep].astype(np.int64)
     group, names = np.zeros(len(users), dtype=np.int64), (EVERYTHING,)
@@ -148,7 +155,7 @@ def _new_users(
         users, days, group, names, index - first,
         rules.index_start_day(np.arange(first, last + 1), query.grain), reached,
     )  # fmt: skip
-    return people, int(unknown.sum())
+    return people, int(unknown.sum()), known_from
 
 
 def _only_filled(group: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, tuple[str, ...]]:

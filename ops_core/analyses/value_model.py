@@ -101,6 +101,7 @@ class ValueModelResult:
 
     `customers`, one row per customer: user_key, frequency, recency_weeks, age_weeks, p_alive (0–1), purchases
     (expected within the horizon), value_each (of one purchase), value (net, within the horizon), spent (net so far).
+    The margin lowers value_each and value, not what was spent.
     `groups`, one row per value of the breakdown (`""` without one): group, customers, spent (mean net so far),
     predicted (mean value within the horizon), p_alive (mean).
     `holdout_table`: frequency (repeat purchases before the hold-out; 7 means 7 and more), customers, actual, predicted
@@ -132,14 +133,14 @@ def analyze(workspace: Workspace, query: ValueModelQuery = ValueModelQuery()) ->
     """Fit, check, predict.
 
     Raises:
-        QueryError: no data, nobody has bought anything, or an unknown property.
+        QueryError: no data, nobody (of the segment) has bought anything, or an unknown property.
     """
     if workspace.as_of_us is None:
         raise QueryError("no_data_yet")
     rows = engine.user_days(workspace.store, workspace.as_of_us, query.segment)
     bought = rows.bought
     if not len(bought.users):
-        raise QueryError("value_no_purchases")
+        raise engine.nobody_bought(workspace.store, workspace.as_of_us, query.segment)
     end_day = int(workspace.rules.local_days(np.array([workspace.as_of_us]))[0])
     everything = histories(bought, end_day)
     net_share = max(float(rows.net.sum() / rows.gross.sum()), 0.0)
@@ -266,7 +267,7 @@ def _predicted(
     ahead = query.horizon_days / WEEK_DAYS
     purchases = model.future_purchases(ahead, people.frequency, people.recency, people.age)
     each = values.expected_value(people.frequency, people.mean_value) * net_share * query.margin
-    spent = np.bincount(rows.users, rows.net)[people.users] * query.margin
+    spent = np.bincount(rows.users, rows.net)[people.users]
     return pd.DataFrame(
         {
             "user_key": people.users,

@@ -23,7 +23,7 @@ class ValueQuery:
         ages_days: ages at which LTV is read: the value of a user's first d local days, the first one included.
         breakdown: `user.<name>`, usually the channel; `top` values are told apart.
         margin: share of the revenue that is earned, 0–1; LTV/CAC, payback and ROI use it, LTV itself does not.
-        segment: users of a segment alone.
+        segment: users of a segment alone; the answer then has no costs.
 
     Raises:
         QueryError: an unknown grain, ages outside 1–730, or a margin outside 0–1.

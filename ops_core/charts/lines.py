@@ -27,7 +27,7 @@ def value_ticks(
     whole: bool = False,
 ) -> None:  # fmt: skip
     """Three to five round ticks over a range, written as the reader's language writes numbers (1.5万, 15K); `whole`
-    where there are no halves, of people for instance."""
+    where there are no halves, of people for instance. Below the plot fewer, where a phone has no room for them."""
     low, high = axis_range
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         return
@@ -41,17 +41,23 @@ def value_ticks(
         fig.update_yaxes(**settings)
         fig.with_room(left=_BESIDE + max((label_width(text) for text in settings["ticktext"]), default=0))
     else:
-        fig.update_xaxes(**settings)
+        every = -(-len(ticks) // _room_for(fig, settings["ticktext"]))
+        fig.update_xaxes(**settings | {name: settings[name][::every] for name in ("tickvals", "ticktext")})
 
 
 def spread_ticks(fig: go.Figure, values: Sequence[object], texts: Sequence[str]) -> None:
     """Label some of the evenly spaced values below the plot, the last among them: at most five, on a phone as many as
     do not touch. Call when the figure's margins are set."""
-    margin = fig.layout.margin
-    widest = _BESIDE + max((label_width(text) for text in texts), default=0)
-    most = min(_MOST_TICKS, max(2, (_PHONE - (margin.l or 0) - (margin.r or 0)) // widest))
+    most = min(_MOST_TICKS, _room_for(fig, texts))
     step = max(1, -(-len(values) // most))
     fig.update_xaxes(tickvals=list(values)[::-1][::step][::-1], ticktext=list(texts)[::-1][::step][::-1])
+
+
+def _room_for(fig: go.Figure, texts: Sequence[str]) -> int:
+    """How many of the labels have room side by side below the plot on a phone, at least two."""
+    margin = fig.layout.margin
+    widest = _BESIDE + max((label_width(text) for text in texts), default=0)
+    return max(2, (_PHONE - (margin.l or 0) - (margin.r or 0)) // widest)
 
 
 def label_width(text: str) -> int:

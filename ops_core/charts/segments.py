@@ -6,8 +6,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ops_core.analyses import rfm
-from ops_core.analyses.segments import KPIS, OTHER, RFM_SCHEMES, SHARES, SegmentResult
+from ops_core.analyses.segments import KPIS, MONEY, OTHER, RFM_SCHEMES, SHARES, SegmentResult
 from ops_core.analyses.stages import STAGES
+from ops_core.charts.lines import money_tick, value_ticks
+from ops_core.charts.offset_lines import share_tick
 from ops_core.charts.theme import (
     LIGHT,
     Palette,
@@ -48,10 +50,9 @@ def draw(result: SegmentResult, t: Translator, palette: Palette = LIGHT, kpi: st
         number_column(fig, palette, [(y, value_text(kpi, row["value"], t))], inset=_INSET, bold=True, color=palette.ink)
         number_column(fig, palette, [(y, _against(row, kpi, is_reference, t))], color=color)
     room = 0.04 * (max(reached) - min(reached) or 1.0)
-    fig.update_xaxes(
-        range=[min(reached) - (room if min(reached) < 0 else 0), max(reached) + room], showgrid=True,
-        gridcolor=palette.grid, showline=False, nticks=5, tickformat=".0%" if kpi in SHARES else ",.4~g",
-    )  # fmt: skip
+    write = share_tick(t) if kpi in SHARES else money_tick(t)
+    value_ticks(fig, (min(reached) - room, max(reached) + room), write, axis="x")
+    fig.update_xaxes(showgrid=True, gridcolor=palette.grid, showline=False)
     fig.update_yaxes(range=[len(rows) - 0.5, -0.7], showticklabels=False, showgrid=False)
     return fig
 
@@ -130,7 +131,7 @@ def value_text(kpi: str, value: float, t: Translator) -> str:
 
 def difference_text(kpi: str, value: float, t: Translator) -> str:
     """A KPI's difference: percentage points, or an amount with its sign."""
-    return t("segments.points", value=t.points(value)) if kpi in SHARES else t.signed(value, 2)
+    return t("segments.points", value=t.points(value)) if kpi in SHARES else t.signed_money(value)
 
 
 def classes_headline(result: rfm.RfmResult, t: Translator) -> str:
@@ -163,7 +164,8 @@ def paragraph(result: SegmentResult, t: Translator) -> str:
     """How many comparisons were made, how many are clear, and what could not be told."""
     compared = result.kpis[result.kpis["segment"] != result.reference]
     tested = int(compared["p_value"].notna().sum())
-    text = [t("segments.compared", tested=t.number(tested), clear=t.number(int(compared["is_clear"].sum())))]
+    told = {"tested": t.number(tested), "clear": t.number(int(compared["is_clear"].sum()))}
+    text = [t("segments.compared", **told) if tested else t("segments.compared_none")]
     few = int((compared["too_few"] & (compared["n"] > 0)).sum())
     if few:
         text.append(t("segments.few", values=t.number(few)))
@@ -175,6 +177,13 @@ def paragraph(result: SegmentResult, t: Translator) -> str:
     if result.is_partial:
         text.append(t("segments.partial"))
     return t.sentences(text)
+
+
+def definition(result: SegmentResult, t: Translator) -> str:
+    """Who is counted in each KPI, with what activates a user in this workspace."""
+    event = result.activation_event
+    activation = t("segments.activation_day") if event is None else t("segments.activation_event", event=event)
+    return t("segments.definition", activation=activation)
 
 
 def overview(result: SegmentResult, t: Translator) -> pd.DataFrame:
@@ -197,12 +206,15 @@ def overview(result: SegmentResult, t: Translator) -> pd.DataFrame:
     )
 
 
-def detail(result: SegmentResult, t: Translator) -> pd.DataFrame:
-    """The long table of the result with the names of groups and KPIs in words."""
-    kpis = result.kpis
-    return kpis.assign(
-        segment=[group_name(name, t) for name in kpis["segment"]], kpi=[t(f"segments.kpi_{kpi}") for kpi in kpis["kpi"]]
-    )
+def detail(result: SegmentResult, t: Translator, kpi: str = KPIS[0]) -> pd.DataFrame:
+    """What the chart of a KPI shows: its rows of the result, with the groups' names in words."""
+    rows = result.kpis[result.kpis["kpi"] == kpi].drop(columns="kpi")
+    return rows.assign(segment=[group_name(name, t) for name in rows["segment"]])
+
+
+def lacks_amounts(result: SegmentResult) -> bool:
+    """Whether the KPIs of money are blank because no event has an amount."""
+    return not result.kpis.loc[result.kpis["kpi"].isin(MONEY), "n"].any()
 
 
 def _counts(row: dict, kpi: str, t: Translator) -> str:
@@ -210,7 +222,8 @@ def _counts(row: dict, kpi: str, t: Translator) -> str:
         return t("segments.nobody")
     if row["too_few"]:
         return t("segments.too_few", n=row["n"])
-    return t(f"segments.of_{kpi}", top=t.compact(row["numerator"]), base=t.compact(row["n"]))
+    top = t.money(row["numerator"]) if kpi == "revenue_per_user" else t.compact(row["numerator"])
+    return t(f"segments.of_{kpi}", top=top, base=t.compact(row["n"]))
 
 
 def _against(row: dict, kpi: str, is_reference: bool, t: Translator) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ops_core.analyses.value import ValueResult
+from ops_core.analyses.value import OTHER, ValueResult
 from ops_core.analyses.value_model import ValueModelResult
 from ops_core.charts.trends_words import group_name
 from ops_core.locale import Translator
@@ -52,10 +52,12 @@ def paragraph(result: ValueResult, t: Translator) -> str:
 
 
 def channels_title(result: ValueResult, t: Translator) -> str:
-    """How many channels have paid back; the total is no channel."""
+    """How many channels have paid back; the total is no channel, nor is the rest, which holds several."""
     if result.query.breakdown is None:
         return t("value.total_title")
     rows = result.channels[result.channels["cac"].notna()]
+    single = rows[rows["group"].str.rstrip("*") != OTHER]
+    rows = single if len(single) else rows
     back = rows["payback_days"].notna()
     return t("value.channels_title", n=int(back.sum()), of=t.number(len(rows)), age=result.curve_age_days)
 

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from ops_core.engine import selection
+from ops_core.engine.first_seen import first_seen
 from ops_core.errors import QueryError
 from ops_core.model.segment import Segment
 from ops_core.store import Store
-from ops_core.store.schema import quote
+from ops_core.store.schema import converted, quote
 from ops_core.store.store import utc_datetime
 
 ACTIVATION_DAYS = 7
@@ -72,15 +73,16 @@ def groups_by_property(store: Store, name: str, limit: int) -> Groups:
         QueryError: no such property, or one with as many values as users.
     """
     column = store.column("user", name)
+    quoted = quote(column.column_name)
     statement = """
-        WITH ranked AS (SELECT {c}::VARCHAR AS name, row_number() OVER (ORDER BY count(*) DESC, {c}::VARCHAR) AS place
-                        FROM users WHERE {c} IS NOT NULL GROUP BY {c})
-        SELECT user_key, least(place, $limit + 1) - 1 AS group_no,
-               CASE WHEN place <= $limit THEN ranked.name END AS name
-        FROM users JOIN ranked ON ranked.name = {c}::VARCHAR ORDER BY user_key
+        WITH named AS (SELECT user_key, {value} AS name FROM users WHERE {column} IS NOT NULL),
+        ranked AS (SELECT name, row_number() OVER (ORDER BY count(*) DESC, name) AS place FROM named GROUP BY name)
+        SELECT user_key, least(place, $limit + 1) - 1 AS group_no, CASE WHEN place <= $limit THEN name END AS name
+        FROM named JOIN ranked USING (name) ORDER BY user_key
     """
+    statement = statement.replace("{value}", converted(quoted, column.type, "text")).replace("{column}", quoted)
     with store.cursor() as cursor:
-        found = cursor.execute(statement.replace("{c}", quote(column.column_name)), {"limit": limit}).df()
+        found = cursor.execute(statement, {"limit": limit}).df()
     if found.empty:
         raise QueryError("segment_property_empty", name=name)
     names = found.drop_duplicates("group_no").set_index("group_no")["name"].sort_index()
@@ -101,6 +103,13 @@ def groups_of_segments(store: Store, segments: Sequence[Segment]) -> Groups:
     return Groups(tuple(segment.name for segment in segments), np.concatenate(keys), np.concatenate(places))
 
 
+def seen_before(store: Store, groups: Groups, before_us: int) -> Groups:
+    """The members first seen before an instant; a group that loses all of them stays."""
+    found = first_seen(store)
+    keep = np.isin(groups.user_key, found.users[found.at_us < before_us])
+    return Groups(groups.names, groups.user_key[keep], groups.group_no[keep])
+
+
 @dataclass(frozen=True)
 class SegmentSpec:
     """Local days `[first_day, end_day)` and the equally long stretch before; instants are UTC µs.
@@ -118,8 +127,9 @@ class SegmentSpec:
 
 def group_sums(store: Store, groups: Groups, spec: SegmentSpec) -> pd.DataFrame:
     """Per group: group_no, users (first seen before the end), active, before (active in the stretch before), retained,
-    fresh (first seen in the period, at least `ACTIVATION_DAYS` days ago), activated (a second active day, or the
-    activation event, within them), paying (positive sum in the period), revenue, revenue_squares (decimals).
+    fresh (first seen in the period, at least `ACTIVATION_DAYS` days ago, not left-censored), activated (a second active
+    day, or the activation event, within them), paying (positive sum in the period), revenue, revenue_squares
+    (decimals).
 
     Raises:
         QueryError: the activation event is unknown.
@@ -133,7 +143,7 @@ def group_sums(store: Store, groups: Groups, spec: SegmentSpec) -> pd.DataFrame:
         rows = cursor.execute(
             """
             WITH seen AS (
-                SELECT user_key, datediff('day', DATE '1970-01-01',
+                SELECT user_key, is_left_censored, datediff('day', DATE '1970-01-01',
                        (first_seen_at + to_microseconds(offset_us))::DATE) AS seen_day
                 FROM users JOIN zone_ranges ON first_seen_at >= from_at AND first_seen_at < to_at
                 WHERE first_seen_at < make_timestamp($end_us)),
@@ -157,6 +167,7 @@ def group_sums(store: Store, groups: Groups, spec: SegmentSpec) -> pd.DataFrame:
                 FROM seen LEFT JOIN activations AS days ON days.user_key = seen.user_key
                      AND day BETWEEN seen_day AND seen_day + $activation_days - 1
                 WHERE seen_day >= $first_day AND seen_day < $end_day AND seen_day + $activation_days <= $as_of_day
+                      AND NOT is_left_censored
                 GROUP BY seen.user_key)
             SELECT group_no, count(*) AS users, count(*) FILTER (is_active) AS active,
                    count(*) FILTER (was_active) AS before, count(*) FILTER (was_active AND is_active) AS retained,

@@ -12,9 +12,10 @@ import numpy as np
 
 from ops_core.engine.arrays import fetch_columns, is_sorted, starts_of_runs
 from ops_core.engine.selection import user_keys
+from ops_core.errors import QueryError
 from ops_core.model.segment import Segment
 from ops_core.store import Store
-from ops_core.store.schema import quote
+from ops_core.store.schema import converted, quote
 
 MICRO = 1_000_000  # values are decimals with six places: in millionths their sums are exact
 _VALUES = """
@@ -79,25 +80,52 @@ def user_days(store: Store, before_us: int, segment: Segment | None = None) -> U
     )
 
 
+def nobody_bought(store: Store, before_us: int, segment: Segment | None) -> QueryError:
+    """Why nobody has a value: no event carries an amount, or none of a user of the segment."""
+    if segment is not None and len(user_days(store, before_us).users):
+        return QueryError("value_segment_no_purchases", name=segment.name)
+    return QueryError("value_no_purchases")
+
+
 def user_values(store: Store, prop: str, limit: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The `limit` most frequent values of a user property (`user.<name>`), and per user key the place of its value:
-    `len(values)` for another value, −1 for none.
+    """The `limit` most frequent values of a user property (`user.<name>`) as texts, and per user key the place of its
+    value: `len(values)` for another value, −1 for none. Values that differ in case alone are one, spelled as by most.
 
     Raises:
         QueryError: no such property.
     """
-    quoted = quote(store.column("user", prop.removeprefix("user.")).column_name)
-    counted = "SELECT {c}::VARCHAR AS value FROM users WHERE {c} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, value"
-    placed = """
-        SELECT user_key, CASE WHEN {c} IS NULL THEN -1
-                              ELSE coalesce(list_position($names::VARCHAR[], {c}::VARCHAR), $beyond) - 1 END AS place
-        FROM users
+    counted = """
+        SELECT first(value ORDER BY n DESC, value) AS spelled
+        FROM (SELECT {value} AS value, count(*) AS n FROM users WHERE {column} IS NOT NULL GROUP BY 1)
+        GROUP BY lower(trim(value)) ORDER BY sum(n) DESC, spelled LIMIT $limit
     """
     with store.cursor() as cursor:
-        found = cursor.execute(counted.replace("{c}", quoted) + " LIMIT $limit", {"limit": limit}).fetchall()
-        names = [row[0] for row in found]
-        parameters = {"names": names, "beyond": len(names) + 1}
-        rows = cursor.execute(placed.replace("{c}", quoted), parameters).fetchnumpy()
+        found = cursor.execute(_filled(store, prop, counted), {"limit": limit}).fetchall()
+    names = tuple(row[0] for row in found)
+    return user_places(store, prop, names), names
+
+
+def user_places(store: Store, prop: str, names: tuple[str, ...]) -> np.ndarray:
+    """Per user key the place of its value of a property among names, case ignored: `len(names)` for another value, −1
+    for none.
+
+    Raises:
+        QueryError: no such property.
+    """
+    placed = """
+        WITH named AS (SELECT lower(trim(name)) AS folded, min(place) AS place
+                       FROM (SELECT unnest($names::VARCHAR[]) AS name, unnest(range($n::BIGINT)) AS place) GROUP BY 1)
+        SELECT user_key, CASE WHEN {column} IS NULL THEN -1 ELSE coalesce(place, $n) END AS place
+        FROM users LEFT JOIN named ON folded = lower(trim({value}))
+    """
+    with store.cursor() as cursor:
+        rows = cursor.execute(_filled(store, prop, placed), {"names": list(names), "n": len(names)}).fetchnumpy()
     places = np.full(int(rows["user_key"].max(initial=-1)) + 1, -1, dtype=np.int64)
     places[rows["user_key"]] = rows["place"]
-    return places, tuple(names)
+    return places
+
+
+def _filled(store: Store, prop: str, statement: str) -> str:
+    column = store.column("user", prop.removeprefix("user."))
+    quoted = quote(column.column_name)
+    return statement.replace("{value}", converted(quoted, column.type, "text")).replace("{column}", quoted)

@@ -122,6 +122,12 @@ class Translator:
             return self.money_exact(value, 0 if abs(value) >= 100 else 2)
         return (_MINUS if value < 0 else "") + self.currency_symbol + self.compact(abs(value))
 
+    def signed_money(self, value: float | None, digits: int = 2) -> str:
+        """An amount in full with its sign; zero after rounding has none."""
+        if _undefined(value):
+            return UNDEFINED
+        return ("+" if _rounded(value, digits) > 0 else "") + self.money_exact(value, digits)
+
     def money_exact(self, value: float | None, digits: int = 2) -> str:
         """An amount in full with `digits` decimals."""
         if _undefined(value):

@@ -10,6 +10,8 @@ import pytest
 from ops_core import Period, QueryError, Workspace
 from ops_core.analyses import funnel_aarrr
 from ops_core.analyses.funnel_aarrr import AarrrQuery, Mapping
+from ops_core.analyses.stages import StageRules
+from tests.support import workspace_of
 
 # First day 1 January for everybody but `old` (31 December, the data's first day) and `late` (12 January).
 ROWS = [
@@ -69,6 +71,13 @@ def test_the_first_day_of_the_data_is_counted_apart_and_channels_add_up(workspac
 def test_the_guess_goes_by_names_and_money(workspace):
     assert funnel_aarrr.guess(workspace) == MAPPING
     assert str(funnel_aarrr.mature_period(workspace)) == str(Period("2025-12-31", "2026-01-07"))
+
+
+def test_the_guess_takes_the_activation_event_of_the_stage_rules():
+    with workspace_of(ROWS) as workspace:
+        assert funnel_aarrr.guess(workspace).activation == ("profile_completed",)  # by its name
+        StageRules(activation_event="invite").keep(workspace)
+        assert funnel_aarrr.guess(workspace).activation == ("invite",)
 
 
 def test_an_event_that_is_not_there_is_named(workspace):

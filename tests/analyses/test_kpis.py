@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from ops_core import Filter, Segment
+from ops_core import Filter, Segment, Workspace
 from ops_core.analyses import kpis
+from ops_core.analyses.stages import StageRules
 from ops_core.errors import QueryError
 from tests.oracles.random_events import random_events
 from tests.support import workspace_of
@@ -53,6 +55,21 @@ def test_a_week_worked_out_by_hand():
     assert tile["usual_low"].isna().all()
     # Nobody can tell who was new in the week of the data's first day.
     assert np.isnan(found.series["new_users"].iloc[0])
+
+
+def test_activation_is_what_the_stage_rules_say():
+    # Weeks start on Monday: of the three first seen in the week of the 9th, ann and bob have a second active day, cy
+    # alone pays within 7 days; bob pays on his 8th.
+    rows = [
+        ("old", "open", "2026-03-02 10:00"), ("old", "open", "2026-03-16 10:00"),
+        ("ann", "open", "2026-03-09 10:00"), ("ann", "open", "2026-03-10 10:00"),
+        ("bob", "open", "2026-03-09 10:00"), ("bob", "open", "2026-03-10 10:00"), ("bob", "pay", "2026-03-16 10:00", 9),
+        ("cy", "open", "2026-03-11 10:00"), ("cy", "pay", "2026-03-11 11:00", 9),
+    ]  # fmt: skip
+    with workspace_of(rows, as_of="2026-03-23") as workspace:
+        assert kpis.analyze(workspace, kpis.KpiQuery()).tile("activation")["value"] == pytest.approx(2 / 3)
+        StageRules(activation_event="pay").keep(workspace)
+        assert kpis.analyze(workspace, kpis.KpiQuery()).tile("activation")["value"] == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize(("zone", "week_start"), [("UTC", "monday"), ("America/New_York", "sunday")])
@@ -176,3 +193,23 @@ def test_what_no_week_answers_is_said():
             kpis.analyze(workspace, kpis.KpiQuery(until="2026-03-08"))
     with pytest.raises(QueryError, match="A history of 0 weeks"):
         kpis.KpiQuery(weeks=0)
+
+
+def test_a_rise_from_below_nothing_is_a_rise():
+    rows = [("a", "refund", "2026-03-02 10:00", -100), ("a", "pay", "2026-03-10 10:00", 50)]
+    with workspace_of(rows, as_of="2026-03-16") as workspace:
+        tile = kpis.analyze(workspace, kpis.KpiQuery()).tile("revenue")
+    # 50 after −100: 150 more, one and a half times the size of what was there
+    assert (tile["change"], tile["relative"]) == (150, 1.5)
+
+
+def test_first_days_that_the_data_lacks_activate_nobody_and_are_not_counted():
+    # They signed up in the week before the data begins; most of their first seven days are not in it.
+    events = pd.DataFrame([(f"u{n}", "open", "2026-03-02 10:00") for n in range(30)], columns=["user", "event", "time"])
+    users = pd.DataFrame({"user": [f"u{n}" for n in range(30)], "signup_at": ["2026-02-25 10:00"] * 30})
+    with Workspace.memory() as workspace:
+        workspace.load(events)
+        workspace.load(users)
+        workspace.load(events.assign(time="2026-03-09 10:00"))
+        tile = kpis.analyze(workspace, kpis.KpiQuery(until="2026-03-09")).tile("activation")
+    assert np.isnan(tile["value"])

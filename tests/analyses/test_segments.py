@@ -15,6 +15,7 @@ from ops_core import Period, QueryError, Segment
 from ops_core.analyses import segments
 from ops_core.analyses.rfm import CLASS_ORDER
 from ops_core.analyses.segments import SegmentQuery
+from ops_core.analyses.stages import StageRules
 from ops_core.model.filters import Filter
 from ops_core.model.intervals import FEW, difference_of_shares
 from ops_core.model.multiplicity import holm
@@ -180,15 +181,56 @@ def test_rfm_classes_and_stages_are_those_of_the_periods_start():
 
 
 def test_the_activation_event_of_the_workspace_counts():
-    rows = [("a", "open", "2026-03-08 10:00:00", None), ("a", "open", "2026-03-10 10:00:00", None)]
-    rows += [("b", "open", "2026-03-09 10:00:00", None), ("b", "pay", "2026-03-09 11:00:00", 1)]
+    # `old` makes the 1st the data's first day: whoever comes then may not be new.
+    rows = [("old", "open", "2026-03-01 10:00:00", None)]
+    rows += [("a", "open", "2026-03-08 10:00:00", None), ("a", "open", "2026-03-10 10:00:00", None)]
+    rows += [(user, event, "2026-03-09 11:00:00", 1) for user in "bc" for event in ("open", "pay")]
     workspace = workspace_of(rows, as_of="2026-03-30")
     groups = (Segment("all"), Segment("none", user_ids=frozenset()))
-    assert cell(segments.analyze(workspace, SegmentQuery(groups, MARCH)), "all", "activation")["numerator"] == 1
-    with workspace.store.write() as cursor:
-        workspace.store.put_setting(cursor, "activation_event", "pay")
-    found = cell(segments.analyze(workspace, SegmentQuery(groups, MARCH)), "all", "activation")
-    assert found[["numerator", "n"]].tolist() == [1, 2]
+    usual = segments.analyze(workspace, SegmentQuery(groups, MARCH))
+    assert usual.activation_event is None
+    assert cell(usual, "all", "activation")[["numerator", "n"]].tolist() == [1, 3]  # a: a second active day
+    StageRules(activation_event="pay").keep(workspace)
+    found = segments.analyze(workspace, SegmentQuery(groups, MARCH))
+    assert found.activation_event == "pay"
+    assert cell(found, "all", "activation")[["numerator", "n"]].tolist() == [2, 3]  # b and c
+
+
+def test_users_of_the_datas_first_day_are_not_taken_for_new():
+    # The data begin on 8 March: `a` may be years old. Only `b` is known to be new, and comes on one day alone.
+    rows = [("a", "open", "2026-03-08 10:00:00"), ("a", "open", "2026-03-09 10:00:00")]
+    rows += [("b", "open", "2026-03-09 10:00:00")]
+    with workspace_of(rows, as_of="2026-03-30") as workspace:
+        found = segments.analyze(workspace, SegmentQuery((Segment("all"), Segment("too")), MARCH))
+    assert cell(found, "all", "activation")[["numerator", "n"]].tolist() == [0, 1]
+    assert cell(found, "all", "active_share")[["numerator", "n"]].tolist() == [2, 2]
+
+
+def test_users_first_seen_after_the_period_are_in_no_share_and_no_overlap():
+    rows = [(f"{channel}{n}", channel, "open", f"2026-03-{day:02d}", None) for channel, n, day in (
+        ("ads", 1, 9), ("ads", 2, 20), ("ads", 3, 21), ("invite", 1, 9),
+    )]  # fmt: skip
+    with workspace_of(frame_of(rows), as_of="2026-03-30") as workspace:
+        found = segments.analyze(workspace, SegmentQuery("user.channel", MARCH)).groups
+        # ads2 and ads3 come after the week: one of two users is of ads, and the shares make a whole.
+        assert found[["segment", "users", "share"]].to_numpy().tolist() == [["ads", 1, 0.5], ["invite", 1, 0.5]]
+        ads = Segment("ads", (Filter("user.channel", "eq", "ads"),))
+        nested = segments.analyze(workspace, SegmentQuery((Segment("all"), ads), MARCH, reference="all"))
+        assert nested.groups[["users", "share", "shared_with_reference"]].to_numpy().tolist() == [
+            [2, 1, 0],
+            [1, 0.5, 1],
+        ]
+        assert nested.overlap.to_numpy().tolist() == [[2, 1], [1, 1]]
+        # All they share came later: in the week they are apart.
+        later = Segment("later", user_ids=frozenset({"ads2", "invite1"}))
+        assert segments.analyze(workspace, SegmentQuery((ads, later), MARCH)).overlap_is_diagonal
+
+
+def test_groups_by_a_whole_number_are_written_as_such():
+    rows = [(f"u{n}", value, "open", "2026-03-09", None) for n, value in enumerate((0.0, 1.0, 1.0, 2.5))]
+    with workspace_of(frame_of(rows), as_of="2026-03-30") as workspace:
+        found = segments.analyze(workspace, SegmentQuery("user.channel", MARCH)).groups
+    assert found[["segment", "users"]].to_numpy().tolist() == [["1", 2], ["0", 1], ["2.5", 1]]
 
 
 def test_a_period_that_is_not_over_ends_at_as_of():
@@ -204,6 +246,10 @@ def test_a_period_that_is_not_over_ends_at_as_of():
         (lambda: SegmentQuery((Segment("x"),), MARCH), "at least two segments"),
         (lambda: SegmentQuery((Segment("x"), Segment("x")), MARCH), "Two segments are called 'x'"),
         (lambda: SegmentQuery("user.channel", MARCH, limit=0), "0 groups.*1 to 50"),
+        (lambda: SegmentQuery("user.channel", MARCH, alpha=1.5), "level 1.5 is out of range.*0.05"),
+        (lambda: SegmentQuery("user.channel", MARCH, alpha=0), "level 0 is out of range"),
+        (lambda: SegmentQuery("user.channel", MARCH, alpha=math.nan), "level nan is out of range"),
+        (lambda: SegmentQuery("user.channel", MARCH, alpha="5%"), "level 5% is out of range"),
         (lambda: segments.analyze(crowd(), SegmentQuery("chanel", MARCH)), "'chanel'.*user.channel"),
         (lambda: segments.analyze(crowd(), SegmentQuery("user.chanel", MARCH)), "chanel.*channel"),
         (lambda: segments.analyze(crowd(), SegmentQuery("user.channel", MARCH, reference="add")), "'add'.*ads"),

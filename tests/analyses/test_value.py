@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ops_core import Period, Workspace
-from ops_core.analyses import value
+from ops_core import Period, Segment, Workspace
+from ops_core.analyses import survival, value
 from ops_core.analyses.value import ValueQuery
 from ops_core.errors import QueryError
 from tests.oracles import value as oracle
@@ -144,6 +144,98 @@ def test_without_spend_there_are_no_costs():
     assert result.channels.empty
 
 
+def test_a_segment_has_no_costs():
+    # Spend is known for all users of a channel: a1 and a2 cost 16 together, nobody knows what a1 alone did.
+    workspace = with_spend([("2026-03-02", "Ads", 16.0), ("2026-03-02", "Radio", 4.0)])
+    query = ValueQuery(
+        Period("2026-03-02", "2026-03-09"), ages_days=(7,), breakdown="user.channel",
+        segment=Segment("one", user_ids=frozenset({"a1"})),
+    )  # fmt: skip
+    result = value.analyze(workspace, query)
+    assert result.ltv["users"].tolist() == [1]
+    assert not result.has_spend
+    assert result.channels.empty
+    assert result.unmatched_spend.empty
+
+
+@pytest.mark.parametrize("start", ["2026-02-20", "2026-02-28"])
+def test_spend_up_to_the_datas_first_day_is_not_laid_on_later_users(start: str):
+    # On 28 February, the data's first day, nobody can tell who is new: the users of that day are left out.
+    workspace = with_spend([("2026-02-21", "Ads", 50.0), ("2026-02-28", "Ads", 100.0), ("2026-03-02", "Ads", 16.0)])
+    result = value.analyze(workspace, ValueQuery(Period(start, "2026-03-09"), ages_days=(7,)))
+    row = result.channels.iloc[0]
+    assert result.n_left_out == 1
+    assert (row["spend"], row["spend_days"], row["cac"]) == (16, 1, 8)  # 16 for the two new users of 2 March
+    assert (row["missing_days"], row["missing_users"]) == (2, 2)  # a3 on 3 March, s1 on the 4th
+
+
+def test_a_new_user_who_signed_up_on_the_datas_first_day_pays_for_no_one_left_out():
+    workspace = with_spend([("2026-02-28", "Ads", 100.0), ("2026-03-02", "Ads", 16.0)])
+    signed = pd.DataFrame({"user_id": ["n1"], "signup_at": ["2026-02-28 10:00:00"], "channel": ["Ads"]})
+    workspace.load(signed, kind="users", as_of="2026-04-01")
+    row = value.analyze(workspace, ValueQuery(Period("2026-02-28", "2026-03-09"), ages_days=(7,))).channels.iloc[0]
+    assert row["users"] == 5
+    assert (row["spend"], row["cac"]) == (16, 8)  # n1 is known to be new, others of that day are not
+    assert (row["missing_days"], row["missing_users"]) == (2, 2)
+
+
+def bought_by(channels: list[object]) -> Workspace:
+    """One user per element who buys for 10 on 2 March, their first day; somebody older, without a channel, before."""
+    rows = [("old", "buy", "2026-02-28 09:00", 1.0, None)]
+    rows += [(f"u{n}", "buy", "2026-03-02 09:00", 10.0, channel) for n, channel in enumerate(channels)]
+    frame = pd.DataFrame(rows, columns=["user_id", "event", "occurred_at", "value", "user.channel"])
+    return workspace_of(frame, as_of="2026-04-01")
+
+
+def costs(workspace: Workspace, spend: list[tuple[str, float]], **options: object) -> value.ValueResult:
+    frame = pd.DataFrame([("2026-03-02", *row) for row in spend], columns=["date", "channel", "amount"])
+    workspace.load(frame, kind="spend", as_of="2026-04-01")
+    query = ValueQuery(Period("2026-03-02", "2026-03-09"), ages_days=(7,), breakdown="user.channel", **options)
+    return value.analyze(workspace, query)
+
+
+def test_rare_channels_are_one_group_with_their_spend():
+    # Two channels are shown: c0 with 4 users, c1 with 3; c2 (2 users) and c3 (1, never paid for) are the rest.
+    workspace = bought_by(["c0"] * 4 + ["c1"] * 3 + ["c2"] * 2 + ["c3"])
+    result = costs(workspace, [("c0", 40.0), ("C2", 30.0), ("radio", 7.0), ("", 5.0)], top=2)
+    rows = result.channels.set_index("group")
+    assert rows["users"].to_dict() == {"c0": 4, "c1": 3, value.OTHER: 3}
+    # 40 for 4; 30 for the 3 users of the rest, as all spend ÷ all new users in the total.
+    assert rows["cac"].to_dict() == pytest.approx({"c0": 10, "c1": np.nan, value.OTHER: 10}, nan_ok=True)
+    assert result.unmatched_spend.to_numpy().tolist() == [["", 5.0], ["radio", 7.0]]
+    # What is in no CAC and what is in one add up to what was spent: 40 + 30 + 7 + 5.
+    assert rows["spend"].sum() + result.unmatched_spend["amount"].sum() == 82
+
+
+def test_spend_on_a_channel_without_new_users_is_nobodys():
+    # c1 is among the values shown, yet its user was first seen before the period.
+    frame = pd.DataFrame(
+        [("o1", "buy", "2026-02-28 09:00", 1.0, "c1"), ("u0", "buy", "2026-03-02 09:00", 10.0, "c0")],
+        columns=["user_id", "event", "occurred_at", "value", "user.channel"],
+    )
+    result = costs(workspace_of(frame, as_of="2026-04-01"), [("c0", 40.0), ("c1", 9.0)])
+    assert result.channels[["group", "spend"]].to_numpy().tolist() == [["c0", 40.0]]
+    assert result.unmatched_spend.to_numpy().tolist() == [["c1", 9.0]]
+
+
+def test_channels_that_differ_in_case_alone_are_one():
+    # Three spellings of one channel, 3 + 2 + 1 users: 3,000 ÷ 6, not 3,000 for each spelling.
+    result = costs(bought_by(["Ads"] * 3 + ["ads"] * 2 + ["ADS"]), [("ads ", 1000.0), ("aDS", 2000.0)])
+    assert result.channels[["group", "users", "spend", "cac"]].to_numpy().tolist() == [["Ads", 6, 3000.0, 500.0]]
+    assert result.ltv["group"].tolist() == ["Ads"]
+    assert result.unmatched_spend.empty
+
+
+def test_channels_given_as_whole_numbers_are_written_as_such():
+    result = costs(bought_by([1001.0, 1001.0, 1002.5]), [("1001", 30.0), ("1002.5", 8.0)])
+    rows = [["1001", 2, 30.0, 15.0], ["1002.5", 1, 8.0, 8.0]]
+    assert result.channels[["group", "users", "spend", "cac"]].to_numpy().tolist() == rows
+    stays = survival.analyze(
+        bought_by([1001.0]), survival.SurvivalQuery(Period("2026-03-02", "2026-03-09"), 7, breakdown="user.channel")
+    )
+    assert stays.groups["group"].tolist() == ["1001"]
+
+
 def test_unripe_cohorts_are_blank():
     workspace = workspace_of(CHANNEL_ROWS, as_of="2026-03-14")
     result = value.analyze(workspace, ValueQuery(Period("2026-03-02", "2026-03-14"), ages_days=(6, 7)))
@@ -164,6 +256,12 @@ def test_what_cannot_be_answered_is_said():
     nothing = workspace_of([("a", "look", "2026-01-01"), ("a", "look", "2026-01-03")])
     with pytest.raises(QueryError, match="No event carries an amount"):
         value.analyze(nothing, ValueQuery(Period("2026-01-01", "2026-01-03")))
+    for rows in (nothing, workspace_of(CHANNEL_ROWS, as_of="2026-04-01")):
+        # Where there are amounts it is the segment that has none.
+        message = "No event carries an amount" if rows is nothing else "Nobody in the segment 'idle' has bought"
+        idle = Segment("idle", user_ids=frozenset({"a", "a3"}))
+        with pytest.raises(QueryError, match=message):
+            value.analyze(rows, ValueQuery(Period("2026-01-01", "2026-03-09"), segment=idle))
     with pytest.raises(QueryError, match="no complete day yet"):
         value.analyze(workspace_of(CHANNEL_ROWS, as_of="2026-04-01"), ValueQuery(Period("2026-04-01", "2026-04-09")))
     with pytest.raises(QueryError, match="whole days from 1 to 730"):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ops_core import Workspace
+from ops_core import Segment, Workspace
 from ops_core.analyses import value_model
 from ops_core.analyses.value_model import ValueModelQuery
 from ops_core.errors import QueryError
@@ -67,12 +67,16 @@ def test_half_a_year_ahead_is_foreseen_as_published(all_78_weeks: Workspace):
     assert result.refusals == ()
 
 
-def test_predictions_add_up(first_39_weeks: Workspace):
+def test_predictions_add_up(first_39_weeks: Workspace, purchases: pd.DataFrame):
     result = value_model.analyze(first_39_weeks, ValueModelQuery(horizon_days=90, margin=0.5))
     whole = value_model.analyze(first_39_weeks, ValueModelQuery(horizon_days=90))
     people = result.customers
     assert people["value"].to_numpy() == pytest.approx((people["purchases"] * people["value_each"]).to_numpy())
     assert people["value"].sum() * 2 == pytest.approx(whole.customers["value"].sum())
+    # What was spent is what the file says before 1 October 1997, whatever part of it is earned.
+    known = purchases[purchases["occurred_at"] < "1997-10-01"]
+    assert people["spent"].sum() == pytest.approx(known["value"].sum())
+    assert result.groups["spent"].tolist() == pytest.approx([known["value"].sum() / result.n_customers])
     assert result.groups["customers"].sum() == result.n_customers
     assert people["p_alive"].between(0, 1).all()
 
@@ -121,5 +125,8 @@ def test_histories_by_hand():
 def test_nothing_bought_is_said():
     with pytest.raises(QueryError, match="No event carries an amount"):
         value_model.analyze(workspace_of([("a", "look", "2026-01-01")], as_of="2026-01-05"))
+    shop = workspace_of([("a", "look", "2026-01-01"), ("b", "buy", "2026-01-01", 5)], as_of="2026-01-05")
+    with pytest.raises(QueryError, match="Nobody in the segment 'lookers' has bought anything"):
+        value_model.analyze(shop, ValueModelQuery(segment=Segment("lookers", user_ids=frozenset({"a"}))))
     with pytest.raises(QueryError, match="at least one day"):
         ValueModelQuery(horizon_days=0)

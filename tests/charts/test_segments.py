@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -52,6 +54,15 @@ def test_dots_stand_at_the_values_and_the_headline_names_the_clearest(shop: Work
     # The values that rest on fewer than 30 users are named beside the others, each with its n.
     assert "Active share (n = 20)" in table["few"].iloc[2]
     assert "Active share" not in table["few"].iloc[0]
+
+
+def test_the_definition_names_what_activates(shop: Workspace):
+    found = segments.analyze(shop, SegmentQuery("user.channel", WEEK))
+    by_event = replace(found, activation_event="首次下单")
+    assert "those with a second active day in their" in charts.definition(found, translator("en"))
+    assert "those with the event '首次下单' in their" in charts.definition(by_event, translator("en"))
+    assert "前 7 天内有第二个活跃日的占比" in charts.definition(found, translator("zh"))
+    assert "前 7 天内做过「首次下单」的占比" in charts.definition(by_event, translator("zh"))
 
 
 def test_overlap_is_a_table_of_counts(shop: Workspace):

@@ -94,3 +94,19 @@ def test_nothing_is_said_of_the_days_between_a_handful_of_purchases():
         result = value.analyze(few, ValueQuery(Period("2026-03-02", "2026-03-30")))
     assert result.interval_days["n"] == 2
     assert words.interval_title(result, translator("en")) == "Too few repeat purchases (2) to say how long people wait"
+
+
+def test_the_rest_is_not_counted_as_a_channel():
+    # `big` brings 10 per user and costs 5, the rest (two channels) cost 50: of one channel shown by name one is back.
+    rows = [("old", "buy", "2026-02-28 09:00", 1.0, None)]
+    rows += [(f"u{n}", "buy", "2026-03-02 09:00", 10.0, channel) for n, channel in enumerate(("big", "big", "b", "c"))]
+    frame = pd.DataFrame(rows, columns=["user_id", "event", "occurred_at", "value", "user.channel"])
+    spend = pd.DataFrame({"date": "2026-03-02", "channel": ["big", "b"], "amount": [10.0, 100.0]})
+    with workspace_of(frame, as_of="2026-04-01") as shop:
+        shop.load(spend, kind="spend", as_of="2026-04-01")
+        query = ValueQuery(Period("2026-03-02", "2026-03-09"), ages_days=(7,), breakdown="user.channel", top=1)
+        costs = value.analyze(shop, query)
+    assert costs.channels["cac"].tolist() == [5, 50]
+    assert words.channels_title(costs, translator("en")) == "1 of 1 channels have paid back by day 7"
+    assert words.headline(costs, translator("en")).endswith("not back by day 7: other")
+    assert words.spend_notes(costs, translator("en")) == []
