@@ -78,6 +78,38 @@ def test_cutting_outliers_is_told(home: Path):
     assert "cut at" in said(run("campaigns", campaign_cut="99"))
 
 
+def test_nobody_left_in_an_experiment_is_said(home: Path):
+    with Workspace.open(home / "crossed.duckdb") as workspace:
+        users = [f"u{number}" for number in range(20)]
+        events = pd.DataFrame({"user_id": users, "event": "pay", "occurred_at": "2026-03-02 09:00:00"})
+        workspace.load(events, kind="events", as_of="2026-03-25")
+        arms = [pd.DataFrame({"user_id": users, "variant": arm}) for arm in ("control", "new")]
+        assigned = pd.concat(arms).assign(experiment="tour", assigned_at="2026-03-01 00:00:00")
+        workspace.load(assigned, kind="assignments", as_of="2026-03-25")
+        workspace.save_segment(Segment("nobody", user_ids=frozenset()))
+    crossed = prepared("campaigns", workspace="crossed").run()
+    assert not crossed.exception
+    assert "20 seen in several arms" in crossed.error[0].value
+    empty = prepared("campaigns", workspace="crossed", segment="nobody", language="zh").run()
+    assert not empty.exception
+    assert "没有可比较的用户" in empty.error[0].value
+
+
+def test_a_unit_table_with_awkward_names_and_rows_is_read(home: Path):
+    numbers = range(400)
+    frame = pd.DataFrame(
+        {
+            "user_id": [f"u{n % 390}" for n in numbers], "variant": [("control", "new")[n % 2] for n in numbers],
+            "share": [n % 7 for n in numbers], "n": [float("inf") if n == 5 else n % 5 for n in numbers],
+        }
+    )  # fmt: skip
+    with Workspace.open(home / "awkward.duckdb") as workspace:
+        workspace.load(frame, kind="units")
+    page = run("campaigns", workspace="awkward")
+    assert "Users with several rows: 10." in page.warning[0].value
+    assert {"share", "n", "share_mean", "n_mean"} <= set(page.dataframe[-1].value)
+
+
 def test_cookie_cats_from_file_to_verdict(home: Path, shared_data: Path):
     with Workspace.open(home / "cats.duckdb") as workspace:
         workspace.load(shared_data / "cookie_cats.csv")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from ops_core.analyses import experiments
@@ -32,16 +34,20 @@ def ask(screen: Screen, known: pd.DataFrame) -> tuple[ExperimentQuery, bool]:
     is_unit_table = by_code[code]["kind"] == "unit_table"
     goal = "" if is_unit_table else _goal(workspace, t)
     arms = cached(experiments.arm_names, workspace, source)
-    control = pick(
-        "campaign_control", {arm: arm for arm in arms}, label=t("experiments.control"),
-        default=experiments.default_control(arms),
-    )  # fmt: skip
+    control = _control(arms, t)
     measures = {measure: t(f"experiments.{measure}") for measure in ("relative", "absolute")}
     is_relative = pick("campaign_measure", measures, label=t("experiments.relative"), style="segments") == "relative"
     with more(t):
         metrics = _of_columns(workspace, t, source) if is_unit_table else _of_events(workspace, t, source, goal)
     segment = screen.segment if isinstance(screen, View) and not is_unit_table else None
     return ExperimentQuery(source, metrics, control=control, segment=segment), is_relative
+
+
+def _control(arms: Sequence[str], t: Translator) -> str | None:
+    if not arms:
+        return None
+    usual = experiments.default_control(arms)
+    return pick("campaign_control", {arm: arm for arm in arms}, label=t("experiments.control"), default=usual)
 
 
 def _goal(workspace: Workspace, t: Translator) -> str:
@@ -114,13 +120,14 @@ def arms_table(result: ExperimentResult, t: Translator) -> None:
     panel_head(t("experiments.arms_title"), subtitle, name="campaign_arms_head")
     kinds = {metric.name: "share" if metric.is_share else "money" for metric in result.query.metrics}
     kinds |= {metric.name: "number" for metric in result.query.metrics if metric.kind in ("mean", "ratio")}
+    names = result.mean_columns()
     columns = [
         Column("arm", t("experiments.col_arm")),
         Column("planned_share", t("experiments.col_planned"), "share"),
         Column("share", t("experiments.col_share"), "share"),
         Column("n", t("experiments.col_n"), "count"),
         Column("n_immature", t("experiments.col_immature"), "count"),
-        *(Column(name, name, kind) for name, kind in kinds.items()),
+        *(Column(names[name], name, kind) for name, kind in kinds.items()),
     ]
     table(frame, columns, name="campaign_arms", files=True)
 

@@ -14,7 +14,8 @@ checked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -25,6 +26,7 @@ from ops_core.analyses.experiment_sources import default_control
 from ops_core.analyses.experiments import compare
 from ops_core.analyses.inference import SRM_BLOCKS, srm
 from ops_core.errors import QueryError, nearest
+from ops_core.intake.looks import MISSING
 from ops_core.intake.vocabulary import EXACT, folded
 from ops_core.model.aggregates import Aggregates
 from ops_core.model.multiplicity import holm
@@ -60,9 +62,10 @@ class CountedResult:
     """`arms`: arm, is_control, n_rows, numerator, denominator, rate (nan for an empty denominator). `metrics`, one row
     per other arm: arm, difference, low, high (in the rate's unit), relative, relative_low, relative_high (share of the
     control's rate, nan where that cannot be told from 0), p_value, p_adjusted (Holm). `srm_p_value`: the denominators
-    against an equal split, by the unit of the query (counts: chi-square; rows: Welch on a row's denominator).
-    `uneven_days`: width of the interval by rows ÷ by counts, the largest over the arms; nan where a reading is not
-    possible. `n_rows_left_out`: rows without a numerator or denominator, such as days still open.
+    against an equal split, by the unit of the query (counts: chi-square; rows: Welch on a row's denominator, over the
+    arms that have two rows). `uneven_days`: width of the interval by rows ÷ by counts, the largest over the arms; nan
+    where a reading is not possible. `n_rows_left_out`: rows without a numerator or denominator, such as days still
+    open.
     """
 
     query: CountedQuery
@@ -89,8 +92,8 @@ def analyze(table: pd.DataFrame, query: CountedQuery) -> CountedResult:
     """Compare the arms of a counted table (cells as text or numbers).
 
     Raises:
-        QueryError: a column is not there or holds no numbers, fewer than two arms, no such control, or more successes
-            than trials.
+        QueryError: a column is not there or holds no numbers or negative ones, fewer than two arms, no such control, or
+            (by counts) more successes than trials or parts of one.
     """
     arm_column = query.arm or _arm_column(table)
     for name in (arm_column, query.numerator, query.denominator):
@@ -98,7 +101,8 @@ def analyze(table: pd.DataFrame, query: CountedQuery) -> CountedResult:
             raise QueryError("counted_no_column", name=name, nearest=nearest(name, list(table)) or list(table)[:12])
     cells = table[[arm_column, query.numerator, query.denominator]].set_axis(["arm", "y", "d"], axis=1)
     cells = cells.map(lambda cell: str(cell).strip() or None, na_action="ignore")
-    kept = cells.dropna()
+    counts = cells[["y", "d"]].map(lambda cell: None if cell.casefold() in MISSING else cell, na_action="ignore")
+    kept = cells.assign(y=counts["y"], d=counts["d"]).dropna()
     numbers = kept.assign(y=kept["y"].map(_number), d=kept["d"].map(_number))
     names = list(dict.fromkeys(numbers["arm"]))
     control = _control(query, names)
@@ -159,22 +163,27 @@ def _control(query: CountedQuery, names: list[str]) -> str:
 
 def _number(cell: str) -> Decimal:
     try:
-        return Decimal(cell.replace(",", ""))
+        number = Decimal(cell.replace(",", ""))
     except InvalidOperation:
         raise QueryError("counted_no_number", value=cell) from None
+    if not number.is_finite():
+        raise QueryError("counted_no_number", value=cell)
+    if number < 0:
+        raise QueryError("counted_negative", value=cell)
+    return number
 
 
 def _split(groups: Mapping[str, pd.DataFrame], query: CountedQuery) -> float:
-    """The p-value of the denominators against an equal split."""
+    """The p-value of the denominators against an equal split; by rows, of the arms that have at least two."""
     totals = [int(rows["d"].sum()) for rows in groups.values()]
     if query.per == "count":
         return srm(totals, [1.0] * len(totals))
     control, *others = (Aggregates.of_values([Fraction(d) for d in rows["d"]]) for rows in groups.values())
-    return min(holm([compare(control, other).p_value for other in others]))
+    return _known(min, holm([compare(control, other).p_value for other in others]))
 
 
 def _uneven(groups: Mapping[str, pd.DataFrame], query: CountedQuery) -> float:
-    """How much wider the interval by rows is than that by counts; nan where there is only one of them."""
+    """How much wider the interval by rows is than that by counts; nan where no arm has both."""
     widths = []
     for per in UNITS:
         try:
@@ -184,13 +193,21 @@ def _uneven(groups: Mapping[str, pd.DataFrame], query: CountedQuery) -> float:
         found = [compare(control, other, query.alpha) for other in others]
         widths.append([one.high - one.low for one in found])
     ratios = [by_row / by_count for by_count, by_row in zip(*widths, strict=True) if by_count > 0]
-    return max(ratios, default=float("nan"))
+    return _known(max, ratios)
+
+
+def _known(choose: Callable[..., float], values: Iterable[float]) -> float:
+    """The smallest or largest of the values that are known; nan where none is."""
+    return float(choose((value for value in values if not math.isnan(value)), default=math.nan))
 
 
 def _sums(rows: pd.DataFrame, per: str) -> Aggregates:
     numerators, denominators = ([Fraction(cell) for cell in rows[name]] for name in ("y", "d"))
     total, trials = sum(numerators), sum(denominators)
     if per == "count":
+        for cell in (*numerators, *denominators):
+            if cell.denominator != 1:
+                raise QueryError("counted_fraction", value=f"{float(cell):g}")
         return Aggregates.of_share(int(total), int(trials))
     pairs = list(zip(numerators, denominators, strict=True))
     squares, of_denominator = sum(y * y for y in numerators), sum(d * d for d in denominators)

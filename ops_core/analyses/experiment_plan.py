@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -50,7 +51,7 @@ class Metric:
     worth acting on, in the metric's unit, positive.
 
     Raises:
-        QueryError: an unknown kind or role, or an option that the kind does not use.
+        QueryError: an unknown kind or role, a value out of its range, or an option that the kind does not use.
     """
 
     name: str
@@ -81,10 +82,17 @@ class Metric:
             raise QueryError("metric_unknown_measure", name=self.name, value=self.measure)
         if self.kind == "ratio" and self.denominator is None:
             raise QueryError("metric_needs_denominator", name=self.name)
-        if self.winsorize is not None and not 0.5 <= self.winsorize < 1:
-            raise QueryError("metric_winsorize", name=self.name, value=self.winsorize)
+        self._check_ranges()
         if unused := [option for option in self._given(_OPTIONS) if option not in _USES[self.kind]]:
             raise QueryError("metric_unused", name=self.name, kind=self.kind, options=unused)
+
+    def _check_ranges(self) -> None:
+        if self.winsorize is not None and not 0.5 <= self.winsorize < 1:
+            raise QueryError("metric_winsorize", name=self.name, value=self.winsorize)
+        if self.lookback_seconds is not None and not self.lookback_seconds > 0:
+            raise QueryError("metric_lookback", name=self.name, value=self.lookback_seconds)
+        if self.worthwhile is not None and not 0 < self.worthwhile < math.inf:
+            raise QueryError("metric_worthwhile", name=self.name, value=self.worthwhile)
         if self.first_day is not None and not 0 < self.first_day <= (self.last_day or self.first_day):
             raise QueryError("metric_days", name=self.name, first=self.first_day, last=self.last_day)
 

@@ -45,9 +45,9 @@ def arm_names(workspace: Workspace, source: str | int) -> tuple[str, ...]:
 
 
 def default_control(arms: Sequence[str]) -> str:
-    """The arm that is called like a control group, else the first."""
+    """The arm that is called like a control group, else the first; empty without arms."""
     ranks = {name: place for place, name in enumerate(CONTROL_NAMES)}
-    return min(arms, key=lambda arm: ranks.get(arm.strip().casefold(), len(ranks)))
+    return min(arms, key=lambda arm: ranks.get(arm.strip().casefold(), len(ranks)), default="")
 
 
 def outcome_columns(workspace: Workspace, batch_id: int) -> pd.DataFrame:

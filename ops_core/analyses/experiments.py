@@ -7,7 +7,11 @@ guardrail p-values are not adjusted; P(best) takes posteriors as normal.
 
 from __future__ import annotations
 
+import datetime as dt
+import functools
 import math
+import operator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,21 +57,24 @@ class ExperimentResult:
     window where none decides, is still open).
 
     `metrics`, one row per metric and arm, control first: metric, kind, role, higher_is_better, arm, is_control, n
-    (users whose window has ended), mean, control_mean, difference (to control), low, high, relative, relative_low,
-    relative_high, p_value (two-sided; guardrails one-sided for harm), p_adjusted, is_clear (p_adjusted below alpha),
-    always_low, always_high, smallest_visible, users_for_tenth (treated users needed to see a tenth of the control's
-    mean), p_best (0–1), expected_loss, method, variance_kept (0–1, after CUPED), n_missing, cap, largest (amount of a
-    user), worthwhile. Comparisons are nan in the control's row and where an arm is empty or nothing varies; relative_*
-    also where the control's mean cannot be told from 0.
+    (users whose window has ended), mean and control_mean (as measured), difference (to control), low, high, relative,
+    relative_low, relative_high, p_value (two-sided; guardrails one-sided for harm), p_adjusted, is_clear (p_adjusted
+    below alpha), always_low, always_high, smallest_visible, users_for_tenth (treated users needed to see a tenth of the
+    control's mean), p_best (0–1), expected_loss, method, variance_kept (0–1, after CUPED), n_missing, cap, largest
+    (amount of a user), worthwhile. Under CUPED every comparison is of the adjusted means (one coefficient for all
+    arms), so that difference is not mean − control_mean. Comparisons are nan in the control's row and where an arm is
+    empty or nothing varies; relative_* also where the control's mean cannot be told from 0.
 
     `ages`, the effect by time since exposure, of deciding proportions on events over all ripe users: metric, arm, day
-    (1 = within 24 hours), mean, control_mean, difference, low, high. Other metrics are not in it.
+    (1 = within 24 hours; the last ends with the window), mean, control_mean, difference, low, high. Other metrics are
+    not in it.
 
     `daily`, what each reading day would have shown: metric, arm, day, n (both arms), difference, low, high, always_low,
     always_high; empty for unit tables.
 
     `srm_p_value`: of the users per arm against the planned shares. Left out and counted: `n_several_arms` users seen in
-    several arms, `n_without_arm` rows without arm or time of exposure.
+    several arms, `n_without_arm` rows without arm or time of exposure. Not left out: `n_repeated` users with several
+    rows in a unit table, each of which counts as a user of its own, so that intervals are too narrow.
     """
 
     query: ExperimentQuery
@@ -80,12 +87,25 @@ class ExperimentResult:
     srm_p_value: float
     n_several_arms: int
     n_without_arm: int
+    n_repeated: int
     verdict: Verdict
 
     def by_arm(self) -> pd.DataFrame:
-        """One row per arm, the columns of `arms` followed by one column per metric with its mean."""
+        """One row per arm, the columns of `arms` followed by one column per metric with its mean (`mean_columns`)."""
         means = self.metrics.pivot_table(index="arm", columns="metric", values="mean", sort=False, dropna=False)
-        return self.arms.join(means[[metric.name for metric in self.query.metrics]], on="arm")
+        columns = self.mean_columns()
+        return self.arms.join(means[list(columns)].rename(columns=columns), on="arm")
+
+    def mean_columns(self) -> dict[str, str]:
+        """Metric → its column in `by_arm`: its name, with `_mean` behind it where another column is called so."""
+        found: dict[str, str] = {}
+        taken = {*self.arms, *(metric.name for metric in self.query.metrics)}
+        for metric in self.query.metrics:
+            column = metric.name
+            while column in self.arms or (column != metric.name and column in taken):
+                column += "_mean"
+            found[metric.name] = column
+        return found
 
 
 @one_state
@@ -93,9 +113,12 @@ def analyze(workspace: Workspace, query: ExperimentQuery) -> ExperimentResult:
     """Compare the arms of an experiment.
 
     Raises:
-        QueryError: an unknown source, arm, column or event, or a metric that the source cannot answer.
+        QueryError: an unknown source, arm, column or event, a metric that the source cannot answer, or nobody in any
+            arm.
     """
     reading = read(workspace, query)
+    if not sum(reading.counts):
+        raise QueryError("experiment_nobody", several=reading.n_several_arms, without=reading.n_without_arm)
     control = _control(query, reading.arms)
     order = [control, *(arm for arm in reading.arms if arm != control)]
     arms = _arm_table(query, reading, order)
@@ -113,6 +136,7 @@ def analyze(workspace: Workspace, query: ExperimentQuery) -> ExperimentResult:
         srm_p_value=srm_p_value,
         n_several_arms=reading.n_several_arms,
         n_without_arm=reading.n_without_arm,
+        n_repeated=reading.n_repeated,
         verdict=decide(query, metrics, arms, srm_p_value),
     )
 
@@ -172,17 +196,27 @@ def _arm_table(query: ExperimentQuery, reading: Reading, order: list[str]) -> pd
 
 def _metric_rows(query: ExperimentQuery, metric: Metric, reading: Reading, order: list[str]) -> list[dict]:
     sums = [reading.total(metric.name, arm) for arm in order]
-    effects = [effect(sums[0], other, 1 - query.alpha) for other in sums[1:]]
+    pooled = _together(sums)
+    effects = [effect(sums[0], other, 1 - query.alpha, pooled) for other in sums[1:]]
     control = effects[0].control if effects else Estimate(sums[0].n, sums[0].mean, math.nan)
     bet = bets([control, *(found.treatment for found in effects)], metric.higher_is_better)
-    compared = [{"n": sums[0].n, "mean": control.mean, "control_mean": math.nan}]
-    compared += [_compared(query, metric, found) for found in effects]
+    compared = [{"n": sums[0].n, "mean": sums[0].mean, "control_mean": math.nan}]
+    compared += [
+        _compared(query, metric, found) | {"mean": other.mean, "control_mean": sums[0].mean}
+        for found, other in zip(effects, sums[1:], strict=True)
+    ]
     return [
         _row(metric, reading, arm)
         | numbers
         | {"p_best": one.p_best, "expected_loss": one.expected_loss, "is_control": arm == order[0]}
         for arm, numbers, one in zip(order, compared, bet, strict=True)
     ]
+
+
+def _together(arms: Iterable[Aggregates]) -> Aggregates | None:
+    """The sums of all arms; one without users would take the covariate from the others."""
+    known = [arm for arm in arms if arm.n]
+    return functools.reduce(operator.add, known) if known else None
 
 
 def _row(metric: Metric, reading: Reading, arm: str) -> dict:
@@ -203,8 +237,7 @@ def _compared(query: ExperimentQuery, metric: Metric, found: Effect) -> dict:
     always_low, always_high = always_valid(found, query.tuning_n, query.alpha)
     is_guardrail = metric.role == "guardrail"
     return {
-        "n": found.treatment.n, "mean": found.treatment.mean, "control_mean": found.control.mean,
-        "difference": found.difference, "low": found.low, "high": found.high,
+        "n": found.treatment.n, "difference": found.difference, "low": found.low, "high": found.high,
         "relative": found.relative, "relative_low": found.relative_low, "relative_high": found.relative_high,
         "p_value": p_of_harm(found, metric.higher_is_better) if is_guardrail else found.p_value,
         "always_low": always_low, "always_high": always_high,
@@ -237,26 +270,27 @@ def _daily(query: ExperimentQuery, reading: Reading, order: list[str]) -> pd.Dat
             latest |= {arm: by_day[day] for arm, by_day in running.items() if day in by_day}
             if order[0] not in latest:
                 continue
+            pooled = _together(latest.values())
             rows += [
-                _daily_row(query, metric, day, arm, latest[order[0]], latest[arm]) for arm in order[1:] if arm in latest
+                _daily_row(query, metric, day, arm, effect(latest[order[0]], latest[arm], 1 - query.alpha, pooled))
+                for arm in order[1:]
+                if arm in latest
             ]
     names = ["metric", "arm", "day", "n", "difference", "low", "high", "always_low", "always_high"]
     return pd.DataFrame(rows, columns=names)
 
 
-def _daily_row(
-    query: ExperimentQuery, metric: Metric, day, arm: str, control: Aggregates, treated: Aggregates
-) -> tuple:
-    found = effect(control, treated, 1 - query.alpha)
+def _daily_row(query: ExperimentQuery, metric: Metric, day: dt.date, arm: str, found: Effect) -> tuple:
     low, high = always_valid(found, query.tuning_n, query.alpha)
-    return (metric.name, arm, day, control.n + treated.n, found.difference, found.low, found.high, low, high)
+    n = found.control.n + found.treatment.n
+    return (metric.name, arm, day, n, found.difference, found.low, found.high, low, high)
 
 
 def _ages(query: ExperimentQuery, reading: Reading, order: list[str]) -> pd.DataFrame:
     rows = []
     for name, reached in reading.ages.groupby("metric", sort=False):
         metric = next(one for one in query.metrics if one.name == name)
-        n_days = max(1, metric.window_seconds // DAY_SECONDS)
+        n_days = math.ceil(metric.window_seconds / DAY_SECONDS)
         sizes = {arm: reading.total(name, arm).n for arm in order}
         # An event at the very end of the window is whole days away and belongs to the last day.
         days = reached["elapsed_days"].clip(upper=n_days - 1).astype(int)

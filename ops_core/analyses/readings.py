@@ -35,6 +35,7 @@ class Reading:
     counts: tuple[int, ...]
     n_several_arms: int
     n_without_arm: int
+    n_repeated: int
     tables: dict[str, pd.DataFrame]
     immature: dict[str, tuple[int, ...]]
     missing: dict[str, tuple[int, ...]]
@@ -105,6 +106,7 @@ def _from_unit_table(workspace: Workspace, query: ExperimentQuery, batch_id: int
         counts=found.counts,
         n_several_arms=found.n_several_arms,
         n_without_arm=found.n_without_arm,
+        n_repeated=found.n_repeated,
         tables={name: one.table for name, one in sums.items()},
         immature={name: (0,) * len(found.arms) for name in sums},
         missing={name: one.n_missing for name, one in sums.items()},
@@ -147,6 +149,7 @@ def _from_assignments(workspace: Workspace, query: ExperimentQuery) -> Reading:
         counts=tuple(exposed.counts),
         n_several_arms=exposed.n_several_arms,
         n_without_arm=exposed.n_without_time,
+        n_repeated=0,
         tables={name: table for name, (table, _) in found.items()},
         immature={name: sums.n_immature for name, (_, sums) in found.items()},
         missing={name: (0,) * len(exposed.arms) for name in found},

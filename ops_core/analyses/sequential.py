@@ -17,16 +17,17 @@ def always_valid(found: Effect, tuning_n: int, alpha: float = 0.05) -> tuple[flo
     """Interval of the difference that holds at every look together, not only at the planned end.
 
     Asymptotic confidence sequence (Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas 2021), tightest when both arms together
-    hold `tuning_n` users. nan where the variance is unknown.
+    hold `tuning_n` users, and never narrower than the fixed interval (an exact one can be the wider). nan where the
+    variance is unknown or nothing varies.
     """
+    if not found.squared_error > 0:
+        return math.nan, math.nan
     n = found.control.n + found.treatment.n
     level = -2 * math.log(alpha)
     tuning = (level + math.log(level + 1)) / tuning_n
     spread = n * tuning + 1
-    if not n:
-        return math.nan, math.nan
     width = math.sqrt(found.squared_error * 2 * spread / (n * tuning) * math.log(math.sqrt(spread) / alpha))
-    return found.difference - width, found.difference + width
+    return min(found.difference - width, found.low), max(found.difference + width, found.high)
 
 
 @dataclass(frozen=True)

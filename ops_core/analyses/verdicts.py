@@ -2,13 +2,14 @@
 
 Rules, in this order: a sample ratio mismatch below 0.001 or arms without users are not readable; a guardrail clearly
 harmed or a decision metric clearly worse stops; a decision metric clearly better ships; what cannot be told yet keeps
-running, unless even the top of the interval is below what would be worthwhile. While windows are open or the planned
-size is not reached, "clear" asks for the always-valid interval too: an early look must not decide on the fixed one.
+running, unless even the top of the interval of every decision metric is below what would be worthwhile. While windows
+are open or the planned size is not reached, "clear" asks for the always-valid interval too: an early look must not
+decide on the fixed one, and harm by the fixed one alone holds back what would ship. Of several arms to ship the first
+decision metric that ships one tells, by P(best): differences of two metrics are never compared.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -101,7 +102,8 @@ def _decide(query: ExperimentQuery, metrics: pd.DataFrame, arms: pd.DataFrame, s
     decisions = metrics[metrics["role"] == "decision"]
     if decisions.empty:
         return Verdict(NOT_READABLE, "no_decision_metric")
-    if decisions.groupby("metric", sort=False)["n"].min().iloc[0] < 2:
+    metrics = metrics.assign(fewest=metrics.groupby("metric")["n"].transform("min"))
+    if (metrics.loc[metrics["role"] == "decision", "fewest"] < 2).all():
         immature = float(arms["n_immature"].sum())
         return Verdict(NOT_READABLE, "nobody_ripe" if immature else "nobody", values={"users": immature})
     is_early = bool(arms["n_immature"].sum()) or (query.planned_n or 0) > arms["n"].min()
@@ -109,37 +111,52 @@ def _decide(query: ExperimentQuery, metrics: pd.DataFrame, arms: pd.DataFrame, s
     verdicts = [_of_arm(rows, is_early) for _, rows in compared.groupby("arm", sort=False)]
     shipped = [verdict for verdict in verdicts if verdict.code == SHIP]
     if shipped:
-        return max(shipped, key=lambda verdict: abs(verdict.values["difference"]))
+        return _best(shipped, compared)
     running = [verdict for verdict in verdicts if verdict.code == KEEP_RUNNING]
     return (running or verdicts)[0]
 
 
+def _best(shipped: list[Verdict], compared: pd.DataFrame) -> Verdict:
+    order = list(compared["metric"].unique())
+    p_best = compared.set_index(["metric", "arm"])["p_best"].fillna(0.0)  # nan where an arm does not vary
+
+    def rank(verdict: Verdict) -> tuple[int, float, float]:
+        return order.index(verdict.metric), -p_best[verdict.metric, verdict.arm], -abs(verdict.values["difference"])
+
+    return min(shipped, key=rank)
+
+
 def _of_arm(rows: pd.DataFrame, is_early: bool) -> Verdict:
-    decisions = rows[rows["role"] == "decision"]
-    excludes_zero = (decisions["always_low"] > 0) | (decisions["always_high"] < 0)
-    is_clear = decisions["is_clear"] & (excludes_zero | (not is_early))
-    is_good = (decisions["difference"] > 0) == decisions["higher_is_better"]
-    harmed = rows[(rows["role"] == "guardrail") & rows["is_clear"]]
+    excludes_zero = (rows["always_low"] > 0) | (rows["always_high"] < 0)
+    is_settled = rows["is_clear"] & (excludes_zero | (not is_early))
+    is_good = (rows["difference"] > 0) == rows["higher_is_better"]
+    guards, decides = rows["role"] == "guardrail", rows["role"] == "decision"
+    harmed, worse, better = (rows[is_settled & which] for which in (guards, decides & ~is_good, decides & is_good))
     if len(harmed):
         return _verdict(STOP, "guardrail", harmed.iloc[0])
-    worse, better = decisions[is_clear & ~is_good], decisions[is_clear & is_good]
     if len(worse):
         return _verdict(STOP, "mixed" if len(better) else "worse", worse.iloc[0])
+    suspect = rows[rows["is_clear"] & (guards | (decides & ~is_good))]
+    if len(better) and len(suspect):
+        return _verdict(KEEP_RUNNING, "early", suspect.iloc[0])
     if len(better):
         return _verdict(SHIP, "better", better.iloc[0])
-    return _not_clear(decisions)
+    return _not_clear(rows[rows["role"] == "decision"])
 
 
 def _not_clear(decisions: pd.DataFrame) -> Verdict:
-    first = decisions.iloc[0]
     if decisions["is_clear"].any():
         return _verdict(KEEP_RUNNING, "early", decisions[decisions["is_clear"]].iloc[0])
-    if math.isnan(first["p_value"]):
-        return _verdict(NOT_READABLE, "no_variance", first)
-    gain = first["high"] if first["higher_is_better"] else -first["low"]
-    if first["worthwhile"] > gain:
-        return _verdict(STOP, "not_worthwhile", first)
-    return _verdict(KEEP_RUNNING, "too_small", first)
+    gain = decisions["high"].where(decisions["higher_is_better"], -decisions["low"])
+    is_below = decisions["worthwhile"] > gain
+    if is_below.all():
+        return _verdict(STOP, "not_worthwhile", decisions.iloc[0])
+    hopeful = decisions[~is_below]
+    readable = hopeful[hopeful["smallest_visible"].notna()]
+    if readable.empty:
+        row = hopeful.iloc[0]
+        return _verdict(NOT_READABLE, "no_variance" if row["fewest"] >= 2 else "nobody", row)
+    return _verdict(KEEP_RUNNING, "too_small", readable.iloc[0])
 
 
 def _verdict(code: str, reason: str, row: pd.Series) -> Verdict:

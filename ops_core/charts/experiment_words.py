@@ -71,6 +71,11 @@ def split_note(result: ExperimentResult, t: Translator) -> str:
     return t(f"experiments.split_{key}", planned=planned, found=found, p=t.p_value(result.srm_p_value))
 
 
+def rows_note(result: ExperimentResult, t: Translator) -> str:
+    """That users stand in several rows of a unit table, and what that does; empty where each has one."""
+    return t("experiments.several_rows", n=result.n_repeated) if result.n_repeated else ""
+
+
 def facts(result: ExperimentResult, t: Translator) -> list[str]:
     """Short facts on who is in the numbers and who is not."""
     immature, missing = (

@@ -85,11 +85,14 @@ def draw_daily(result: ExperimentResult, t: Translator, palette: Palette = LIGHT
     fig, x, factor = _band_figure(days, kind, t, palette), days["day"].tolist(), _factor(kind)
     low, high = ((days[name] * factor).tolist() for name in ("always_low", "always_high"))
     band(fig, x, low, high, palette.accent, 0.12)
-    end_label(fig, palette, x[-1], high[-1], t("experiments.always_valid"), color=palette.ink2, shift=8)
+    if high[-1] == high[-1]:
+        end_label(fig, palette, x[-1], high[-1], t("experiments.always_valid"), color=palette.ink2, shift=8)
     inner = factor * days["low"].iloc[-1]
     end_label(fig, palette, x[-1], inner, t("experiments.fixed_sample"), color=palette.ink2, shift=6)
-    # The first days rest on few users; their bands would flatten all that follows.
-    reach = max(abs(value) for value in (*low[len(x) // 4 :], *high[len(x) // 4 :]))
+    # The first days rest on few users; their bands would flatten all that follows. While nothing varies there is only
+    # the inner band.
+    bounds = days[["low", "high", "always_low", "always_high"]].iloc[len(x) // 4 :]
+    reach = factor * bounds.abs().max(axis=None)
     fig.update_yaxes(range=[-1.1 * reach, 1.1 * reach])
     spread_ticks(fig, x, [t.date(day) for day in x])
     return fig

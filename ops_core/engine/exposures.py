@@ -15,25 +15,43 @@ from ops_core.store import Store
 class Exposures:
     """Users of an experiment by their first exposure; arrays of one length, sorted by user.
 
-    `arm` indexes `arms` (sorted by name). Left out and counted: users seen in several arms, users without a time.
+    `arm` indexes `arms` (sorted by name). Left out and counted by their keys: users seen in several arms, users without
+    a time.
     """
 
     arms: tuple[str, ...]
     user_key: np.ndarray
     arm: np.ndarray
     exposed_us: np.ndarray
-    n_several_arms: int
-    n_without_time: int
+    several_arms: np.ndarray
+    without_time: np.ndarray
 
     @property
     def counts(self) -> list[int]:
         """Exposed users per arm."""
         return np.bincount(self.arm, minlength=len(self.arms)).tolist()
 
+    @property
+    def n_several_arms(self) -> int:
+        """Users seen in several arms."""
+        return len(self.several_arms)
+
+    @property
+    def n_without_time(self) -> int:
+        """Users of one arm without a time of exposure."""
+        return len(self.without_time)
+
     def only(self, keys: np.ndarray) -> Exposures:
-        """The exposures of some users (sorted keys) alone; the arms stay as they are."""
+        """The exposures of some users (sorted keys) alone, those left out too; the arms stay as they are."""
         kept = np.isin(self.user_key, keys)
-        return replace(self, user_key=self.user_key[kept], arm=self.arm[kept], exposed_us=self.exposed_us[kept])
+        return replace(
+            self,
+            user_key=self.user_key[kept],
+            arm=self.arm[kept],
+            exposed_us=self.exposed_us[kept],
+            several_arms=np.intersect1d(self.several_arms, keys),
+            without_time=np.intersect1d(self.without_time, keys),
+        )
 
 
 def experiments(store: Store) -> pd.DataFrame:
@@ -73,12 +91,13 @@ def exposures(store: Store, experiment: str, bounds_us: tuple[int, int] | None =
     if bounds_us:
         inside = ~has_time | ((exposed_us >= bounds_us[0]) & (exposed_us < bounds_us[1]))
     kept = single & has_time & inside
+    keys = np.asarray(found["user_key"], dtype=np.int32)
     arms, arm = np.unique(np.asarray(found["variant"][kept], dtype=str), return_inverse=True)
     return Exposures(
         arms=tuple(str(name) for name in arms),
-        user_key=np.asarray(found["user_key"][kept], dtype=np.int32),
+        user_key=keys[kept],
         arm=arm.astype(np.int16),
         exposed_us=exposed_us[kept],
-        n_several_arms=int((~single & inside).sum()),
-        n_without_time=int((single & ~has_time).sum()),
+        several_arms=keys[~single & inside],
+        without_time=keys[single & ~has_time],
     )

@@ -1,4 +1,8 @@
-"""Unit tables: one row per user with an arm and outcome columns, as finished A/B tests arrive."""
+"""Unit tables: one row per user with an arm and outcome columns, as finished A/B tests arrive.
+
+Rows are taken as they are: how several of one user belong together (sum, last, any) only their author knows, so such
+users are counted and not merged.
+"""
 
 from __future__ import annotations
 
@@ -40,12 +44,16 @@ class UnitSums:
 
 @dataclass(frozen=True)
 class UnitArms:
-    """Rows per arm. Left out and counted: rows without an arm, and all rows of users seen in several arms."""
+    """Rows per arm. Left out and counted: rows without an arm, and all rows of users seen in several arms.
+
+    `n_repeated`: users with several rows in one arm; the rows are all there, each as a user of its own.
+    """
 
     arms: tuple[str, ...]
     counts: tuple[int, ...]
     n_without_arm: int
     n_several_arms: int
+    n_repeated: int
 
 
 def unit_tables(store: Store) -> pd.DataFrame:
@@ -70,9 +78,11 @@ def column_kinds(store: Store, batch_id: int) -> pd.DataFrame:
         for column in store.columns(f"unit:{batch_id}"):
             if column.type not in ("number", "boolean"):
                 continue
-            statement = "SELECT bool_and({c}::DOUBLE IN (0, 1)), avg({c}::DOUBLE) FROM {rows}"
+            statement = "SELECT bool_and({c} IN (0, 1)), avg({c}) FROM {rows} WHERE isfinite({c})"
             is_share, mean = cursor.execute(
-                statement.replace("{c}", quote(column.column_name)).replace("{rows}", _rows_table(batch_id))
+                statement.replace("{c}", quote(column.column_name) + "::DOUBLE").replace(
+                    "{rows}", _rows_table(batch_id)
+                )
             ).fetchone()
             rows.append((column.name, column.type, bool(is_share), mean))
     return pd.DataFrame(rows, columns=["name", "type", "is_share", "mean"])
@@ -92,11 +102,17 @@ def arms(store: Store, batch_id: int) -> UnitArms:
             raise QueryError("no_variant_column")
         n_without, n_several = _lay_out(cursor, batch_id)
         rows = cursor.execute("SELECT variant, count(*) FROM unit_arms GROUP BY variant ORDER BY variant").fetchall()
-    return UnitArms(tuple(row[0] for row in rows), tuple(row[1] for row in rows), n_without, n_several)
+        statement = """
+            SELECT count(*)
+            FROM (SELECT user_id FROM {rows} SEMI JOIN unit_arms USING (unit_no)
+                  WHERE user_id IS NOT NULL GROUP BY user_id HAVING count(*) > 1)
+        """
+        n_repeated = cursor.execute(statement.replace("{rows}", _rows_table(batch_id))).fetchone()[0]
+    return UnitArms(tuple(row[0] for row in rows), tuple(row[1] for row in rows), n_without, n_several, n_repeated)
 
 
 def sums(store: Store, batch_id: int, spec: UnitSpec) -> UnitSums:
-    """Sums of an outcome column per arm, over rows that have the outcome.
+    """Sums of an outcome column per arm, over rows that have the outcome; an infinite one is none.
 
     Raises:
         QueryError: a column that is not there, or that is no number.
@@ -115,9 +131,12 @@ def sums(store: Store, batch_id: int, spec: UnitSpec) -> UnitSums:
             statement = statement.replace("{" + part + "}", column)
         cursor.execute(statement.replace("{rows}", _rows_table(batch_id)))
         missing = cursor.execute(
-            "SELECT count(*) FILTER (y IS NULL OR d IS NULL OR x IS NULL) FROM unit_values GROUP BY arm ORDER BY arm"
+            """
+            SELECT count(*) - count(*) FILTER (isfinite(y) AND isfinite(d) AND isfinite(x))
+            FROM unit_values GROUP BY arm ORDER BY arm
+            """
         ).fetchall()
-        cursor.execute("DELETE FROM unit_values WHERE y IS NULL OR d IS NULL OR x IS NULL")
+        cursor.execute("DELETE FROM unit_values WHERE (isfinite(y) AND isfinite(d) AND isfinite(x)) IS NOT TRUE")
         cap = _cut(cursor, spec.cap_quantile)
         table = _totals(cursor)
         largest = cursor.execute("SELECT coalesce(max(y), 0) FROM unit_values").fetchone()[0]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from ops_core import QueryError
-from ops_core.analyses.counted import CountedQuery, analyze
+from ops_core.analyses.counted import CountedQuery, analyze, suggested
 
 ENROL = CountedQuery(numerator="enrolments", denominator="clicks")
 
@@ -57,6 +58,53 @@ def test_a_day_as_the_observation_is_the_delta_method():
     # Days differ by more than chance, and only this reading knows.
     by_count = analyze(frame, ENROL).metrics.iloc[0]
     assert row["high"] - row["low"] > 1.5 * (by_count["high"] - by_count["low"])
+
+
+def test_an_arm_of_one_row_leaves_the_split_of_the_others():
+    rows = [("a", "A", 100, 9, 0), ("b", "A", 120, 10, 0), ("a", "B", 160, 10, 0), ("b", "B", 150, 11, 0)]
+    query = CountedQuery("enrolments", "clicks", per="row", control="A")
+    both = analyze(table(*rows), query)
+    for place in (0, 2, 4):  # wherever the single row stands
+        found = analyze(table(*rows[:place], ("a", "C", 80, 9, 0), *rows[place:]), query)
+        # Welch on 100, 120 against 160, 150; the arm of one row is no comparison for Holm to count.
+        assert found.srm_p_value == pytest.approx(stats.ttest_ind([100, 120], [160, 150], equal_var=False).pvalue)
+        assert found.srm_p_value == both.srm_p_value
+        assert found.uneven_days == pytest.approx(both.uneven_days)
+    singles = table(("a", "A", 100, 9, 0), ("a", "B", 160, 10, 0))
+    alone = analyze(singles, query)
+    assert np.isnan([alone.srm_p_value, alone.uneven_days]).all()
+
+
+@pytest.mark.parametrize("blank", ["NaN", "nan", "n/a", "-", "null", "None"])
+def test_words_for_nothing_are_blanks(blank: str):
+    found = analyze(table(("a", "A", "100", "9", ""), ("b", "A", "50", blank, ""), ("a", "B", "90", "12", "")), ENROL)
+    assert found.n_rows_left_out == 1
+    assert found.arms["denominator"].tolist() == [100, 90]
+
+
+@pytest.mark.parametrize(
+    ("clicks", "enrolments", "per", "message"),
+    [
+        ("100.9", "10", "count", r"'100\.9' is no whole number.*per=row"),
+        ("100", "10.9", "count", r"'10\.9' is no whole number.*round"),
+        ("100", "-1", "count", "'-1' is negative"),
+        ("-100", "1", "row", "'-100' is negative"),
+        ("inf", "1", "count", "'inf' is no count"),
+        ("100", "-Infinity", "row", "'-Infinity' is no count"),
+        ("100", "sNaN", "row", "'sNaN' is no count"),
+    ],
+)
+def test_cells_that_count_nothing_are_refused(clicks: str, enrolments: str, per: str, message: str):
+    rows = table(("a", "A", clicks, enrolments, "0"), ("a", "B", "90", "12", "0"), ("b", "B", "80", "12", "0"))
+    with pytest.raises(QueryError, match=message):
+        analyze(rows, CountedQuery("enrolments", "clicks", per=per))
+
+
+def test_parts_of_a_trial_are_read_by_rows():
+    rows = table(*((day, arm, 100.9, 10.9 + day % 3, 0) for day in range(12) for arm in "AB"))
+    assert suggested(rows, ("clicks", "enrolments"), "group").per == "row"
+    found = analyze(rows, CountedQuery("enrolments", "clicks", per="row"))
+    assert found.arms["denominator"].tolist() == pytest.approx([12 * 100.9] * 2)
 
 
 def test_refusals_say_what_was_found():

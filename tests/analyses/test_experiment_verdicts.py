@@ -54,7 +54,9 @@ def verdict(counts: dict[str, tuple[int, int]], roles: dict[str, str] | None = N
         ({"control": (200, 1_000), "new": (210, 1_000)}, {}, {}, ("keep_running", "too_small")),
         ({"control": (200, 1_000), "new": (210, 1_000)}, {}, {"worthwhile": 0.1}, ("stop", "not_worthwhile")),
         ({"control": (200, 1_000), "new": (240, 1_200)}, {}, {}, ("not_readable", "srm")),
-        ({"control": (0, 40), "new": (0, 40)}, {}, {}, ("keep_running", "too_small")),
+        # Where nobody does it the smallest visible difference is not 0 but unknown (was: too small, "above 0.00 pp").
+        ({"control": (0, 40), "new": (0, 40)}, {}, {}, ("not_readable", "no_variance")),
+        ({"control": (0, 1_000), "new": (0, 1_000)}, {}, {"worthwhile": 0.1}, ("stop", "not_worthwhile")),
         ({"only": (20, 100)}, {}, {}, ("not_readable", "one_arm")),
         ({"control": (20, 100), "new": (21, 100)}, {}, {"role": "reference"}, ("not_readable", "no_decision_metric")),
     ],
@@ -71,6 +73,84 @@ def test_too_small_says_what_could_be_seen():
     assert str(verdict({"control": (200, 1_000), "new": (210, 1_000)})) == (
         "Too small to call: at 1,000 users per arm only differences above 5.1 pp can be seen"
     )
+
+
+def arms(**columns: dict[str, np.ndarray]) -> Workspace:
+    """A unit table of the columns' values per arm."""
+    parts = [pd.DataFrame({name: of[arm] for name, of in columns.items()}).assign(variant=arm)
+             for arm in next(iter(columns.values()))]  # fmt: skip
+    frame = pd.concat(parts, ignore_index=True)
+    frame.insert(0, "user_id", frame.index.astype(str))
+    workspace = Workspace.memory()
+    add_unit_table(workspace, frame)
+    return workspace
+
+
+def told(workspace: Workspace, metrics: tuple[Metric, ...], **options) -> tuple[str, str, str, str]:
+    found = experiments.analyze(workspace, ExperimentQuery(1, metrics, **options)).verdict
+    return found.code, found.reason, found.metric, found.arm
+
+
+THOUSAND = np.arange(1_000)
+
+
+def test_a_metric_that_is_open_keeps_running_wherever_it_stands():
+    workspace = arms(
+        clicked={"control": THOUSAND < 200, "new": THOUSAND < 210},  # the top of the interval is 4.5 pp
+        minutes={"control": THOUSAND % 10, "new": THOUSAND % 10 + 0.2},  # 0.2 ± 0.25
+        never={"control": THOUSAND < 0, "new": THOUSAND < 0},
+    )
+    clicked = Metric("clicked", "proportion", worthwhile=0.1)
+    minutes, never = Metric("minutes", "mean"), Metric("never", "proportion")
+    for metrics in ((clicked, minutes), (minutes, clicked), (never, minutes), (minutes, never)):
+        assert told(workspace, metrics) == ("keep_running", "too_small", "minutes", "new")
+    hopeless = Metric("minutes", "mean", worthwhile=1.0)
+    assert told(workspace, (hopeless, clicked)) == ("stop", "not_worthwhile", "minutes", "new")
+    # One is hopeless, of the other nothing is known: that is no reason to stop.
+    assert told(workspace, (clicked, never)) == ("not_readable", "no_variance", "never", "new")
+
+
+def test_which_arm_ships_is_told_by_the_first_metric_and_not_by_units():
+    workspace = arms(
+        won={"control": THOUSAND < 200, "b": THOUSAND < 270, "c": THOUSAND < 205, "d": THOUSAND < 280},
+        minutes={"control": THOUSAND % 10, "b": THOUSAND % 10, "c": THOUSAND % 10 + 1, "d": THOUSAND % 10},
+    )
+    won, minutes = Metric("won", "proportion"), Metric("minutes", "mean")
+    # c gains a whole minute, which is no more than 8 pp are.
+    assert told(workspace, (won, minutes)) == ("ship", "better", "won", "d")
+    assert told(workspace, (minutes, won)) == ("ship", "better", "minutes", "c")
+
+
+def test_an_early_look_does_not_stop_on_a_guardrail_either():
+    workspace = arms(
+        won={"control": THOUSAND < 200, "new": THOUSAND < 205},
+        gained={"control": THOUSAND < 200, "new": THOUSAND < 300},
+        refund={"control": THOUSAND < 100, "new": THOUSAND < 125},  # one-sided p = 0.0385, always valid −2.3 to +7.3
+        broke={"control": THOUSAND < 100, "new": THOUSAND < 250},
+    )
+    won, gained = Metric("won", "proportion"), Metric("gained", "proportion")
+    refund, broke = (
+        Metric(name, "proportion", role="guardrail", higher_is_better=False) for name in ("refund", "broke")
+    )
+    assert told(workspace, (won, refund)) == ("stop", "guardrail", "refund", "new")
+    early = {"planned_n": 20_000}
+    assert told(workspace, (won, refund), **early) == ("keep_running", "too_small", "won", "new")
+    assert told(workspace, (gained, refund), **early) == ("keep_running", "early", "refund", "new")
+    assert told(workspace, (gained, broke), **early) == ("stop", "guardrail", "broke", "new")
+    assert told(workspace, (gained,), **early) == ("ship", "better", "gained", "new")
+
+
+def test_what_cannot_be_read_says_why():
+    constant = arms(v={"control": np.ones(100), "new": np.full(100, 2.0)})
+    found = experiments.analyze(constant, ExperimentQuery(1, (Metric("v", "mean"),))).verdict
+    assert found.reason == "no_variance"
+    assert "does not vary inside the arms" in str(found)
+    assert "各组内部没有差异" in found.sentence(translator("zh"))
+    alone = arms(v={"control": np.arange(100.0), "new": np.ones(1)})
+    planned = {"control": 100, "new": 1}
+    found = experiments.analyze(alone, ExperimentQuery(1, (Metric("v", "mean"),), planned=planned)).verdict
+    assert str(found) == "Not readable: an arm has fewer than two users with this metric"
+    assert "不足两名" in found.sentence(translator("zh"))
 
 
 def test_a_planned_split_is_no_mismatch():
@@ -137,6 +217,10 @@ def test_holm_over_decisions_and_arms_but_not_over_the_rest():
         (lambda: Metric("m", "retention", first_day=1, event="pay"), "m.*retention.*event"),
         (lambda: Metric("m", "ratio", denominator="n", covariate="x"), "m.*ratio.*covariate"),
         (lambda: Metric("m", "retention", first_day=3, last_day=1), "3.*1"),
+        (lambda: Metric("m", "mean", event="pay", lookback_seconds=0), "m.*look back 0 seconds.*604800"),
+        (lambda: Metric("m", "mean", event="pay", lookback_seconds=-DAY), "m.*-86,?400"),
+        (lambda: Metric("m", "mean", worthwhile=-1), "-1 .*m.*above 0"),
+        (lambda: Metric("m", "mean", worthwhile=float("nan")), "m.*above 0"),
         (lambda: ExperimentQuery("e", ()), "at least one metric"),
         (lambda: ExperimentQuery("e", (Metric("m", "mean"), Metric("m", "mean"))), "Two metrics are called 'm'"),
         (lambda: ExperimentQuery("e", (Metric("m", "mean"),), alpha=0.9), "0.9"),

@@ -89,6 +89,35 @@ def test_filters_segments_and_periods_narrow(tour: Workspace):
     assert experiments.analyze(tour, early).arms["n"].tolist() == [3, 2]
 
 
+def test_users_left_out_are_those_of_the_segment(tour: Workspace):
+    add_assignments(tour, [("b1", "tour", None), ("a3", "control", None)], "late")
+    metric = Metric("paid", "proportion", event="pay", window_seconds=2 * DAY)
+
+    def left_out(experiment: str, *users: str) -> tuple[int, int]:
+        query = ExperimentQuery(experiment, (metric,), segment=Segment("some", user_ids=frozenset(users)))
+        found = experiments.analyze(tour, query)
+        return found.n_several_arms, found.n_without_arm
+
+    # b2 is in both arms; of "late" a3 and b1 have no time, a1 and b3 have one.
+    add_assignments(tour, [("a1", "control", "2026-03-01"), ("b3", "tour", "2026-03-01")], "late")
+    assert left_out("tour", "a1", "b1") == (0, 0)
+    assert left_out("tour", "a1", "b1", "b2") == (1, 0)
+    assert left_out("late", "a1", "b3") == (0, 0)
+    assert left_out("late", "a1", "a3") == (0, 1)
+
+
+def test_nobody_left_is_refused(tour: Workspace):
+    metric = Metric("paid", "proportion", event="pay", window_seconds=2 * DAY)
+    nobody = Segment("nobody", user_ids=frozenset({"b2"}))
+    with pytest.raises(QueryError, match=r"No user .* 1 seen in several arms, 0 without"):
+        experiments.analyze(tour, ExperimentQuery("tour", (metric,), segment=nobody))
+    with pytest.raises(QueryError, match="wider segment or period"):
+        experiments.analyze(tour, ExperimentQuery("tour", (metric,), period=Period("2026-03-08", "2026-03-09")))
+    add_assignments(tour, [("a1", "control", None), ("b1", "tour", None)], "untimed")
+    with pytest.raises(QueryError, match="2 without arm or time"):
+        experiments.analyze(tour, ExperimentQuery("untimed", (metric,), control="tour"))
+
+
 def test_retention_counts_local_days_after_the_day_of_exposure():
     # Shanghai: exposed on 1 March 23:30 local; day 1 is 2 March local. c1 comes back 15 min later, which is day 1 only
     # if midnight has passed (16:00 UTC); as-of ends 3 March local, so day 1 is over and day 2 is not.
@@ -298,6 +327,18 @@ def test_the_effect_by_days_since_exposure(tour: Workspace):
     ]  # fmt: skip
     last = found.ages.iloc[-1]
     assert last["difference"] == metric_row(found, "paid", "tour")["difference"]
+
+
+def test_a_window_of_a_day_and_a_half_ends_on_a_second_day():
+    workspace = workspace_of(
+        [("a", "pay", "2026-03-01 10:00"), ("b", "pay", "2026-03-02 06:00"), ("c", "open", "2026-03-02 06:00")],
+        as_of="2026-03-10",
+    )
+    add_assignments(workspace, [(user, "control", "2026-03-01") for user in "ac"] + [("b", "new", "2026-03-01")])
+    metric = Metric("paid", "proportion", event="pay", window_seconds=36 * 3_600)
+    ages = experiments.analyze(workspace, ExperimentQuery("tour", (metric,))).ages
+    # a pays within 24 hours, b in hour 30.
+    assert ages[["day", "control_mean", "mean"]].to_numpy().tolist() == [[1, 0.5, 0.0], [2, 0.5, 1.0]]
 
 
 def test_by_arm_shows_every_mean(tour: Workspace):

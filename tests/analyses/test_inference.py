@@ -86,6 +86,7 @@ def test_lift_on_nothing_is_undefined() -> None:
     # A control mean that cannot be told from 0 has no finite lift interval; the difference has one.
     found = effect(Aggregates.of_values([-3, 3, -2, 2.5, 1, -1]), Aggregates.of_values([2, 3, 4, 5, 3, 4]))
     assert found.low > 0
+    assert math.isnan(found.relative)
     assert math.isnan(found.relative_low)
     assert math.isnan(found.relative_high)
     nobody = effect(Aggregates(0, 0, 0), Aggregates.of_share(1, 3))
@@ -103,6 +104,43 @@ def test_harm_is_one_sided() -> None:
     worse = effect(Aggregates.of_share(400, 1_000), Aggregates.of_share(350, 1_000))
     assert p_of_harm(worse, higher_is_better=True) == pytest.approx(worse.p_value / 2)
     assert p_of_harm(worse, higher_is_better=False) == pytest.approx(1 - worse.p_value / 2)
+
+
+@pytest.mark.parametrize(("control", "treatment"), [((1, 1_900), (1, 100)), ((2, 40), (6, 38)), ((7, 9), (2, 11))])
+def test_harm_of_a_small_share_is_fishers_own_tail(control: tuple[int, int], treatment: tuple[int, int]) -> None:
+    # 1 of 1,900 against 1 of 100: the two-sided p is 0.0975, as is that of more; half of it would be "clear".
+    found = effect(Aggregates.of_share(*control), Aggregates.of_share(*treatment))
+    table = [[done, n - done] for done, n in (treatment, control)]
+    assert found.method == "exact"
+    for higher_is_better, side in ((False, "greater"), (True, "less")):
+        expected = stats.fisher_exact(table, alternative=side).pvalue
+        assert p_of_harm(found, higher_is_better) == pytest.approx(expected)
+
+
+def test_where_nothing_varies_nothing_can_be_seen() -> None:
+    nobody = effect(Aggregates.of_share(0, 1_000), Aggregates.of_share(0, 1_000))
+    constants = effect(Aggregates.of_values([1] * 9), Aggregates.of_values([2] * 9))
+    for found in (nobody, constants):
+        known = (smallest_visible(found), users_needed(found, 0.1), *always_valid(found, 10_000), found.relative)
+        assert all(math.isnan(value) for value in known)
+    assert nobody.high == pytest.approx(0.00383, abs=1e-5)  # z² ÷ (n + z²) = 3.8415 ÷ 1003.84, of both arms
+    assert all(math.isnan(value) for value in (constants.low, constants.p_value))
+
+
+@pytest.mark.parametrize("successes", [1, 2, 4])
+def test_always_valid_is_never_narrower_than_the_exact_interval(successes: int) -> None:
+    found = effect(Aggregates.of_share(0, 1_000), Aggregates.of_share(successes, 1_000))
+    low, high = always_valid(found, tuning_n=10_000)
+    assert found.method == "exact"
+    assert low <= found.low
+    assert high >= found.high
+
+
+def test_a_loss_has_no_lift() -> None:
+    # From −2.0 to −1.0 a user is a gain of 1.0; as a share of −2.0 it would read −50 %.
+    found = effect(Aggregates.of_values([-2.1, -1.9] * 50), Aggregates.of_values([-1.1, -0.9] * 50))
+    assert found.low > 0
+    assert all(math.isnan(value) for value in (found.relative, found.relative_low, found.relative_high))
 
 
 def test_sample_ratio_mismatch_published() -> None:

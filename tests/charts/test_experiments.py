@@ -97,6 +97,41 @@ def test_reading_days_accumulate_and_widen_to_the_always_valid_band(running: Exp
     assert "随时有效" in " ".join(texts(figure))
 
 
+@pytest.mark.parametrize("first_buyer", [3, 99])
+def test_days_on_which_nothing_varies_have_no_outer_band(first_buyer: int):
+    rows, exposed = [], []
+    for number in range(160):
+        user, day = f"u{number:03d}", 1 + number // 20
+        rows.append(
+            (user, "pay" if number % 20 in (1, 2) and day >= first_buyer else "open", f"2026-03-{day:02d} 13:00")
+        )
+        exposed.append((user, ("control", "new")[number % 2], f"2026-03-{day:02d} 12:00"))
+    rows.append(("nobody", "pay", "2026-03-01 12:00"))
+    workspace = workspace_of(rows, as_of="2026-03-20")
+    add_assignments(workspace, exposed)
+    metric = Metric("paid", "proportion", event="pay", window_seconds=DAY)
+    found = experiments.analyze(workspace, ExperimentQuery("tour", (metric,)))
+    days = charts.daily_rows(found)
+    assert days["always_low"].isna().tolist() == [day < first_buyer for day in range(1, 9)]
+    assert days["low"].notna().all()
+    figure = charts.draw_daily(found, translator("en"))
+    low, high = figure.layout.yaxis.range
+    widest = np.nanmax(np.abs(days[["low", "high", "always_low", "always_high"]].iloc[2:].to_numpy()))
+    assert -low == high == pytest.approx(110 * widest)
+    assert ("always valid" in " ".join(texts(figure))) == (first_buyer < 9)
+    assert words.daily_title(found, translator("en")) == "Neither band excludes 0 yet"
+
+
+def test_users_with_several_rows_are_warned_of(finished: ExperimentResult):
+    frame = pd.DataFrame({"user_id": ["1", "1", "2", "3"], "variant": list("aaab"), "won": [1, 0, 1, 0]})
+    workspace = Workspace.memory()
+    add_unit_table(workspace, frame)
+    found = experiments.analyze(workspace, ExperimentQuery(1, (Metric("won", "proportion"),)))
+    assert words.rows_note(found, translator("en")).startswith("**Users with several rows: 1.**")
+    assert "1 名用户占了多行" in words.rows_note(found, translator("zh"))
+    assert words.rows_note(finished, translator("en")) == ""
+
+
 def test_days_since_exposure_end_at_the_result(running: ExperimentResult):
     ages = charts.age_rows(running)
     assert ages["day"].tolist() == [1, 2, 3, 4, 5, 6]
