@@ -26,7 +26,7 @@ def render() -> None:
         result = ui.cached(experiments.analyze, workspace, query)
     ui.answer(ui.plain(words.headline(result, t)), words.paragraph(result, t, ui.plain))
     ui.badges(*(ui.plain(fact) for fact in words.facts(result, t)))
-    for note in filter(None, (words.split_note(result, t), words.rows_note(result, t))):
+    for note in words.notes(result, t, ui.plain):
         ui.note(note, "warning")
     has_time = charts.has_days(result) or charts.has_ages(result)
     with ui.panels(2 if has_time else 1):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ops_core.analyses import experiments
+from ops_core.analyses.experiment_sources import ASSIGNMENTS, UNIT_TABLE
 from ops_core.analyses.experiments import ExperimentQuery, ExperimentResult, Metric
 from ops_core.charts import experiment_words as words
 from ops_core.charts import experiments as charts
@@ -28,10 +29,11 @@ def ask(screen: Screen, known: pd.DataFrame) -> tuple[ExperimentQuery, bool]:
     """Draw the controls and read them: the experiment as it is asked for, and whether changes are shown relative."""
     workspace, t = screen.workspace, screen.t
     by_code = {str(row["source"]): row for row in known.to_dict("records")}
-    labels = {code: t("experiments.source_name", name=row["name"], n=row["n_users"]) for code, row in by_code.items()}
+    counted = {ASSIGNMENTS: "experiments.source_name", UNIT_TABLE: "experiments.source_rows"}
+    labels = {code: t(counted[row["kind"]], name=row["name"], n=row["n_users"]) for code, row in by_code.items()}
     code = pick("campaign", labels, label=t("experiments.source"))
     source = by_code[code]["source"]
-    is_unit_table = by_code[code]["kind"] == "unit_table"
+    is_unit_table = by_code[code]["kind"] == UNIT_TABLE
     goal = "" if is_unit_table else _goal(workspace, t)
     arms = cached(experiments.arm_names, workspace, source)
     control = _control(arms, t)

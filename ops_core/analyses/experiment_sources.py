@@ -19,7 +19,8 @@ CONTROL_NAMES = ("control", "对照", "对照组", "holdout", "baseline", "off",
 
 
 def sources(workspace: Workspace) -> pd.DataFrame:
-    """What can be read as an experiment: source (name, or batch id of a unit table), kind, name, n_users."""
+    """What can be read as an experiment: source (name, or batch id of a unit table), kind, name, n_users (a unit
+    table's rows)."""
     store = workspace.store
     running, finished = exposures.experiments(store), units.unit_tables(store)
     finished = finished[finished["variant_column"].notna()]

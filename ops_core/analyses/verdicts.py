@@ -64,7 +64,7 @@ def difference_text(kind: str, value: float, t: Translator, scale: float = 1.0, 
     if kind in SHARE_KINDS:
         text = t.points(value, 1 if abs(scale) >= 0.01 else 2)
         return t("experiments.points", value=text) if unit else text
-    return t.signed(value, digits=2)
+    return t.signed_money(value) if kind == "revenue" and unit else t.signed(value, digits=2)
 
 
 def change_text(kind: str, value: float, t: Translator) -> str:
@@ -156,7 +156,10 @@ def _not_clear(decisions: pd.DataFrame) -> Verdict:
     if readable.empty:
         row = hopeful.iloc[0]
         return _verdict(NOT_READABLE, "no_variance" if row["fewest"] >= 2 else "nobody", row)
-    return _verdict(KEEP_RUNNING, "too_small", readable.iloc[0])
+    row = readable.iloc[0]
+    # Who has the users to see a tenth more or less is not told to wait for more of them.
+    reason = "no_difference" if row["users_for_tenth"] <= row["fewest"] else "too_small"
+    return _verdict(KEEP_RUNNING, reason, row)
 
 
 def _verdict(code: str, reason: str, row: pd.Series) -> Verdict:

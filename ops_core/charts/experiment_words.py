@@ -13,6 +13,7 @@ from ops_core.locale import Translator
 
 _OUTLIER_WEIGHT = 0.2  # of half an interval: two fifths of a standard error
 _CUPED_WORTH_SAYING = 0.05
+_SAY_VISIBLE = ("too_small", "no_difference")  # verdicts whose own sentence has the smallest visible difference
 
 
 def headline(result: ExperimentResult, t: Translator) -> str:
@@ -43,7 +44,7 @@ def paragraph(result: ExperimentResult, t: Translator, escaped: Callable[[str], 
             level=_level(result, t), p=t.p_value(row["p_adjusted"]),
         )
     ]  # fmt: skip
-    if not row["is_clear"] and result.verdict.reason != "too_small" and not math.isnan(row["smallest_visible"]):
+    if not row["is_clear"] and result.verdict.reason not in _SAY_VISIBLE and not math.isnan(row["smallest_visible"]):
         visible = difference_text(kind, row["smallest_visible"], t, row["smallest_visible"]).lstrip("+")
         sentences.append(t("experiments.visible", visible=visible, power=t.share(result.query.power, 0)))
     if result.verdict.reason == "too_small" and not math.isnan(row["users_for_tenth"]):
@@ -74,6 +75,13 @@ def split_note(result: ExperimentResult, t: Translator) -> str:
 def rows_note(result: ExperimentResult, t: Translator) -> str:
     """That users stand in several rows of a unit table, and what that does; empty where each has one."""
     return t("experiments.several_rows", n=result.n_repeated) if result.n_repeated else ""
+
+
+def notes(result: ExperimentResult, t: Translator, escaped: Callable[[str], str] = str) -> list[str]:
+    """What to mind before the verdict is acted on: the split, users in several rows, a segment's users only."""
+    segment = result.query.segment
+    of_segment = t("experiments.of_segment", segment=escaped(segment.name)) if segment else ""
+    return [note for note in (split_note(result, t), rows_note(result, t), of_segment) if note]
 
 
 def facts(result: ExperimentResult, t: Translator) -> list[str]:

@@ -57,6 +57,8 @@ def verdict(counts: dict[str, tuple[int, int]], roles: dict[str, str] | None = N
         # Where nobody does it the smallest visible difference is not 0 but unknown (was: too small, "above 0.00 pp").
         ({"control": (0, 40), "new": (0, 40)}, {}, {}, ("not_readable", "no_variance")),
         ({"control": (0, 1_000), "new": (0, 1_000)}, {}, {"worthwhile": 0.1}, ("stop", "not_worthwhile")),
+        # (1.960 + 0.842)² × (0.20 × 0.80 + 0.201 × 0.799) ÷ 0.02² = 6,300 users see a tenth of 20 %.
+        ({"control": (2_000, 10_000), "new": (2_010, 10_000)}, {}, {}, ("keep_running", "no_difference")),
         ({"only": (20, 100)}, {}, {}, ("not_readable", "one_arm")),
         ({"control": (20, 100), "new": (21, 100)}, {}, {"role": "reference"}, ("not_readable", "no_decision_metric")),
     ],
@@ -103,7 +105,8 @@ def test_a_metric_that_is_open_keeps_running_wherever_it_stands():
     clicked = Metric("clicked", "proportion", worthwhile=0.1)
     minutes, never = Metric("minutes", "mean"), Metric("never", "proportion")
     for metrics in ((clicked, minutes), (minutes, clicked), (never, minutes), (minutes, never)):
-        assert told(workspace, metrics) == ("keep_running", "too_small", "minutes", "new")
+        # 1,000 users an arm are enough to see a tenth of 4.5 minutes: it takes 7.85 × 2 × 8.25 ÷ 0.45² = 640.
+        assert told(workspace, metrics) == ("keep_running", "no_difference", "minutes", "new")
     hopeless = Metric("minutes", "mean", worthwhile=1.0)
     assert told(workspace, (hopeless, clicked)) == ("stop", "not_worthwhile", "minutes", "new")
     # One is hopeless, of the other nothing is known: that is no reason to stop.

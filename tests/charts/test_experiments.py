@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from ops_core import Workspace
+from ops_core import Segment, Workspace
 from ops_core.analyses import experiments
 from ops_core.analyses.experiments import ExperimentQuery, ExperimentResult, Metric
 from ops_core.charts import experiment_words as words
@@ -130,6 +132,15 @@ def test_users_with_several_rows_are_warned_of(finished: ExperimentResult):
     assert words.rows_note(found, translator("en")).startswith("**Users with several rows: 1.**")
     assert "1 名用户占了多行" in words.rows_note(found, translator("zh"))
     assert words.rows_note(finished, translator("en")) == ""
+
+
+def test_a_segment_is_named_where_it_narrows_the_test(finished: ExperimentResult):
+    segment = Segment("Fans*", user_ids=frozenset({"a"}))
+    narrowed = replace(finished, query=replace(finished.query, segment=segment))
+    for t in map(translator, ("en", "zh")):
+        assert any("Fans*" in note for note in words.notes(narrowed, t))
+        assert any("Fans\\*" in note for note in words.notes(narrowed, t, lambda name: name.replace("*", "\\*")))
+        assert not any("Fans" in note for note in words.notes(finished, t))
 
 
 def test_days_since_exposure_end_at_the_result(running: ExperimentResult):
