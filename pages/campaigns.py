@@ -34,7 +34,7 @@ def render() -> None:
             ui.plain(words.forest_title(result, t)),
             t("experiments.forest_subtitle", control=ui.plain(result.control)),
             charts.draw(result, t, screen.palette, relative=is_relative),
-            result.metrics,
+            words.metrics_table(result, t),
             name="campaign_forest",
             columns=asked.metric_columns(t),
         )

@@ -152,9 +152,9 @@ def arm_users(result: ExperimentResult, screen: Screen) -> None:
 def metric_columns(t: Translator) -> list[Column]:
     """How the table of metrics reads."""
     texts = [("metric", ""), ("role", ""), ("arm", ""), ("n", "count")]
-    numbers = [(name, "number") for name in ("mean", "control_mean", "difference", "low", "high")]
+    numbers = [(name, "figure") for name in ("mean", "control_mean", "difference", "low", "high")]
     shares = [(name, "signed_share") for name in ("relative", "relative_low", "relative_high")]
-    rest = [("p", "p"), ("p_adjusted", "p"), ("p_best", "share"), ("loss", "number")]
+    rest = [("p", "p"), ("p_adjusted", "p"), ("p_best", "share"), ("loss", "figure")]
     frame_names = {"p": "p_value", "loss": "expected_loss"}
     return [
         Column(frame_names.get(name, name), t(f"experiments.col_{name}"), kind or "text")

@@ -25,7 +25,8 @@ class Column:
         name: the frame's column.
         label: its heading in the reader's language.
         kind: `text`, `count`, `number` (2 decimals), `share` (0–1 as %), `points` (difference of shares, signed),
-            `signed_share` (relative change), `money`, `p`, `date`, `datetime`, `duration` (seconds) or `bar` (0–1).
+            `signed_share` (relative change), `money`, `p`, `figure` (a text that stands where numbers do), `date`,
+            `datetime`, `duration` (seconds) or `bar` (0–1).
         help: the definition, shown at the heading.
     """
 
@@ -85,7 +86,7 @@ def _config(column: Column) -> object:
     if column.kind == "datetime":
         return st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", **settings)
     # A p-value is a text, as no number format writes <0.001; it stands where numbers do.
-    return st.column_config.TextColumn(alignment="right" if column.kind == "p" else None, **settings)
+    return st.column_config.TextColumn(alignment="right" if column.kind in ("p", "figure") else None, **settings)
 
 
 def _scaled(values: pd.Series, kind: str) -> pd.Series:

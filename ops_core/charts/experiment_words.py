@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import pandas as pd
+
 from ops_core.analyses.experiments import ExperimentResult
 from ops_core.analyses.inference import SRM_BLOCKS, SRM_WARNS
 from ops_core.analyses.verdicts import change_text, difference_text, level_text
@@ -75,6 +77,20 @@ def split_note(result: ExperimentResult, t: Translator) -> str:
 def rows_note(result: ExperimentResult, t: Translator) -> str:
     """That users stand in several rows of a unit table, and what that does; empty where each has one."""
     return t("experiments.several_rows", n=result.n_repeated) if result.n_repeated else ""
+
+
+def metrics_table(result: ExperimentResult, t: Translator) -> pd.DataFrame:
+    """The metrics as people read them: each row's figures in its metric's own unit, as texts; roles in words."""
+    rows = result.metrics
+
+    def told(name: str, write: Callable[..., str]) -> list[str]:
+        return [write(kind, value, t) for kind, value in zip(rows["kind"], rows[name], strict=True)]
+
+    return rows.assign(
+        role=[t(f"experiments.role_{role}") for role in rows["role"]],
+        **{name: told(name, level_text) for name in ("mean", "control_mean")},
+        **{name: told(name, difference_text) for name in ("difference", "low", "high", "expected_loss")},
+    )
 
 
 def notes(result: ExperimentResult, t: Translator, escaped: Callable[[str], str] = str) -> list[str]:

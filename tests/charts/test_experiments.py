@@ -134,6 +134,15 @@ def test_users_with_several_rows_are_warned_of(finished: ExperimentResult):
     assert words.rows_note(finished, translator("en")) == ""
 
 
+def test_the_table_writes_each_metric_in_its_own_unit(finished: ExperimentResult):
+    table, rows = words.metrics_table(finished, translator("zh")), finished.metrics
+    share = rows["kind"] == "proportion"
+    assert share.any()
+    assert table.loc[share, "mean"].str.endswith("%").all()
+    assert table.loc[share & ~rows["is_control"], "difference"].str.endswith("百分点").all()
+    assert not set(table["role"]) & set(rows["role"]), "words, no codes"
+
+
 def test_a_segment_is_named_where_it_narrows_the_test(finished: ExperimentResult):
     segment = Segment("Fans*", user_ids=frozenset({"a"}))
     narrowed = replace(finished, query=replace(finished.query, segment=segment))
