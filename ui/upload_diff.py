@@ -27,7 +27,8 @@ _ADD, _DAYS, _ALL = "add", "days", "all"
 def how_to_load(ready: Ready) -> Ready | None:
     """Say what the last file like this was, and ask whether this one adds to earlier ones or takes their place.
 
-    Returns the file with that choice in its options; `None` while a replacement waits for the person's yes.
+    Returns the file with that choice in its options; `None` while a replacement waits for the person's yes, and for a
+    file that is in the workspace already.
     """
     if ready.target.is_new:
         return ready
@@ -45,7 +46,7 @@ def how_to_load(ready: Ready) -> Ready | None:
         return ready
     wanted = _choice(ready, kind, workspace.rules)
     if wanted is None:
-        return ready
+        return ready if known is None else None  # the same file once more changes nothing: no button for that
     options = dataclasses.replace(ready.options, replace=wanted)
     try:
         going = _going(workspace, ready, options)

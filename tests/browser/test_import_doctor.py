@@ -51,6 +51,13 @@ def test_three_clicks_from_a_gbk_export_to_its_account_and_one_for_next_week(zh_
     page.get_by_role("button", name="导入 29 行").click(timeout=SLOW)
     expect(page.get_by_role("heading", name="已导入 29 行，1 行重复只计一次，2 行被搁置")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("九月第二周.csv 已导入工作区 九月第一周")).to_be_visible(timeout=SLOW)
+    zh_tab.settle()
+
+    # The same file once more: that is said, and no button offers to load what would change nothing.
+    page.locator("input[type=file]").first.set_input_files(str(tmp_path / "九月第二周.csv"))
+    expect(page.get_by_text(re.compile("再次导入不会有任何改变"))).to_be_visible(timeout=SLOW)
+    zh_tab.settle()
+    expect(page.get_by_role("button", name=LOAD)).to_have_count(0)
 
 
 def test_dates_that_can_be_read_both_ways_are_asked_and_the_answer_is_shown(tab, tmp_path: Path):
