@@ -101,6 +101,8 @@ def test_the_comparison_follows_bar_and_choice(home: Path):
 def test_survival_by_property_and_by_segments(home: Path):
     by = said(run(retention_section="survival", retention_by="user.channel", retention_silence="7"))
     assert "log-rank p" in by
+    # Seven whole silent days are a gap of eight: definitions §5, last active more than 7 days ago.
+    assert "silent for 7 whole days or more" in by
     segments = said(run(retention_section="survival", retention_survival="segments", retention_silence="7"))
     assert "log-rank p" in segments
     assert "log-rank" not in said(run(retention_section="survival", retention_survival="all", retention_silence="7"))
@@ -145,3 +147,11 @@ def test_filters_are_part_of_the_definition(home: Path):
     )  # fmt: skip
     assert "value ≥ 10" in said(page)
     assert "very first event of that name" in said(page)
+
+
+def test_the_filter_of_the_return_counts_for_survival_too(home: Path):
+    asked = {"retention_return": "event:buy", "retention_section": "survival", "retention_silence": "60"}
+    dear = {"retention_back_if": "value", "retention_back_if_op": "gte", "retention_back_if_value": "1000"}
+    nobody_keeps_on = "fell silent right after their first day"
+    assert nobody_keeps_on not in said(run(**asked))
+    assert nobody_keeps_on in said(run(**asked, **dear))

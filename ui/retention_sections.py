@@ -231,7 +231,7 @@ def _survival(shown: Shown) -> None:
         survival.analyze, view.workspace,
         survival.SurvivalQuery(
             period, silence, query.return_event, query.breakdown if way == "by" else None,
-            segment=query.segment, segments=tuple(saved) if way == "segments" else (),
+            segment=query.segment, segments=tuple(saved) if way == "segments" else (), filters=query.return_filters,
         ),
     )  # fmt: skip
     frame = result.groups.assign(group=[group_name(name, t) for name in result.groups["group"]])

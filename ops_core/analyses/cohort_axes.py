@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ops_core.engine.cohorts import OTHER
+from ops_core.engine.retention_spec import UNSEEN_US
 from ops_core.model.group_names import names_apart
 from ops_core.model.time import HOUR_US, TimeRules, dates_of
 
@@ -18,6 +19,13 @@ def cohort_times(rules: TimeRules, grain: str, cohorts: np.ndarray) -> np.ndarra
     if grain == "hour":
         return (np.asarray(cohorts, dtype=np.int64) * HOUR_US).astype("datetime64[us]").astype("datetime64[s]")
     return dates_of(rules.index_start_day(cohorts, grain))
+
+
+def ripe_dates(rules: TimeRules, ripe_us: np.ndarray) -> np.ndarray:
+    """Local days of the instants from which cells count; NaT for cells that begin before the data and never will."""
+    is_seen = ripe_us != UNSEEN_US
+    days = dates_of(rules.local_days(np.where(is_seen, ripe_us, 0)))
+    return np.where(is_seen, days, np.datetime64("NaT", "s"))
 
 
 def group_labels(breakdown: str | None, groups: Sequence[str | None]) -> list[str]:

@@ -3,8 +3,9 @@
 Counted: users. A cohort is the users whose cohort event falls in one calendar bucket of the period (`mode` says which
 of a user's events that is); value k is how many of them have the return event in the k-th bucket after it. In bucket 0
 the row that made the user enter is not its own return, every other row of that bucket is, also an earlier one of
-another event (`rolling` counts from the row on). A cell whose bucket ends after as-of is not ripe and holds nan,
-a cohort that could return and did not holds 0, an empty cohort has no share. Definitions §7.
+another event (`rolling` counts from the row on). A cell whose bucket ends after as-of is not ripe and holds nan, and so
+does one that begins before the data where users signed up by then (`first_seen`): what they did nobody has seen. A
+cohort that could return and did not holds 0, an empty cohort has no share. Definitions §7.
 
 Intervals: Wilson 1927. Limits: a user property is read as it stands now, an event property as on the starting row.
 """
@@ -98,6 +99,10 @@ class RetentionQuery:
             raise QueryError("rolling_grain", value=self.grain, allowed=list(ROLLING_GRAINS))
         if self.mode == "first_seen" and (self.cohort_event or self.cohort_filters):
             raise QueryError("first_seen_event")
+        if self.breakdown is not None and not isinstance(self.breakdown, str):
+            raise QueryError("retention_breakdown", value=str(self.breakdown))
+        if not isinstance(self.top, Integral) or self.top < 1:
+            raise QueryError("retention_top", value=self.top)
         self._check_brackets()
 
     def _pairs(self) -> tuple[tuple[int, int], ...]:
@@ -130,12 +135,13 @@ class RetentionResult:
     `cells`: one row per group, cohort and column: group (text; `all` without a breakdown, `(none)` for users without a
         value, `other` for the rest), cohort (first local day or hour of the bucket), offset (of the column's first
         bucket), users (in the cohort), returned (users; nan while not ripe), share (0–1; nan while not ripe or for an
-        empty cohort), low, high (Wilson 95 %), ripe (bool), ripe_on (local day from which the cell counts), offset_end
-        (last offset of the column; nan where it runs to as-of).
+        empty cohort), low, high (Wilson 95 %), ripe (bool), ripe_on (local day from which the cell counts; NaT where it
+        begins before the data and never will), offset_end (last offset of the column; nan where it runs to as-of).
     `mean`: per column over all groups: offset, eligible (users of ripe cells), returned, share (Σ returned ÷ Σ
         eligible; nan without a ripe cell), low, high, offset_end.
     `means`: the same per group. `cohorts`: group, cohort, users, is_partial (the bucket is cut by the period or by
-        as-of), is_left_censored (the bucket holds the data's first day: nobody can tell who is new).
+        as-of), is_left_censored (the bucket holds the data's first day, or is an hour of it: nobody can tell who is
+        new).
     """
 
     query: RetentionQuery
@@ -153,16 +159,22 @@ class RetentionResult:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What the data cannot tell, as codes: `nobody` (no user entered), `all_left_censored` (every cohort with users
-        holds the data's first day, so nobody is known to be new), `one_cohort` (nothing to compare with) and
-        `nothing_ripe` (no column after the start has ended for any cohort)."""
+        holds the data's first day, so nobody is known to be new), `one_cohort` (nothing to compare with),
+        `before_data` (users signed up before the data begin, and cells are blank because of it) and `nothing_ripe` (no
+        column after the start has ended for any cohort)."""
         filled = self.cohorts[self.cohorts["users"] > 0]
         if filled.empty:
             return ("nobody",)
         by_cohort = filled.groupby("cohort")["is_left_censored"].all()
         found = ["all_left_censored"] if self.query.mode != "recurring" and by_cohort.all() else []
         found += ["one_cohort"] if len(by_cohort) == 1 else []
-        later = self.mean[self.mean["offset"] > 0]
-        return (*found, "nothing_ripe") if not later["eligible"].any() else tuple(found)
+        found += ["before_data"] if self.cells.loc[self.cells["users"] > 0, "ripe_on"].isna().any() else []
+        return (*found, "nothing_ripe") if not self._later["eligible"].any() else tuple(found)
+
+    @property
+    def _later(self) -> pd.DataFrame:
+        """Means of the columns that tell of a return: all brackets, else those after the start."""
+        return self.mean if self.query.measure == "bracket" else self.mean[self.mean["offset"] > 0]
 
     @functools.cached_property
     def overall(self) -> pd.DataFrame:
@@ -179,8 +191,7 @@ class RetentionResult:
     @functools.cached_property
     def reached_offsets(self) -> list[int]:
         """Columns after the start that at least one cohort has reached; without any the first one after the start."""
-        after = self.mean if self.query.measure == "bracket" else self.mean[self.mean["offset"] > 0]
-        offsets, is_reached = after["offset"].tolist(), (after["eligible"] > 0).tolist()
+        offsets, is_reached = self._later["offset"].tolist(), (self._later["eligible"] > 0).tolist()
         return [offset for offset, reached in zip(offsets, is_reached, strict=True) if reached] or offsets[:1]
 
     @functools.cached_property
@@ -194,9 +205,9 @@ class RetentionResult:
         """Ids of a cohort's users who did (or did not) return in the column that starts at an offset.
 
         Raises:
-            QueryError: the cell is not ripe, or there is no such cell.
+            QueryError: the cell is not ripe, there is no such cell, or the cohort is no date.
         """
-        at = pd.Timestamp(cohort)
+        at = _moment(cohort)
         cell = self.cells[(self.cells["cohort"] == at) & (self.cells["offset"] == offset)]
         if cell.empty or not cell["ripe"].iloc[0]:
             raise QueryError("retention_no_cell", cohort=str(at.date()), offset=offset)
@@ -283,11 +294,25 @@ def _cohorts(
 
 
 def _holds_first_day(workspace: Workspace, query: RetentionQuery, begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Whether a bucket holds the first day of the data; with sign-ups known, only where someone's start is not."""
+    """Whether a bucket holds the first day of the data, or is an hour of it; with sign-ups known, only where someone's
+    start is not."""
     if query.mode == "first_seen" and not first_seen_days(workspace.store, query.segment)[2].any():
         return np.zeros(len(begins), dtype=bool)
-    first_us, _ = workspace.data_period().bounds(workspace.rules)
+    rules = workspace.rules
+    if query.grain == "hour":
+        return rules.local_days(begins) == workspace.data_period().days(rules)[0]
+    first_us, _ = workspace.data_period().bounds(rules)
     return (begins <= first_us) & (first_us < ends)
+
+
+def _moment(cohort: object) -> pd.Timestamp:
+    try:
+        at = pd.Timestamp(cohort)
+    except (TypeError, ValueError):
+        at = pd.NaT
+    if at is pd.NaT:
+        raise QueryError("not_a_date", value=str(cohort))
+    return at
 
 
 def _one_of(value: str, allowed: Sequence[str], code: str) -> None:

@@ -3,7 +3,7 @@
 Per column the weighted means over ripe cells, at the same age on both sides, their difference with a 95 % interval
 (Welch; Newcombe's where counts are small) and a p-value, Holm-adjusted over the columns. Cohorts that hold the data's
 first day are left out of both sides (old users pass for new ones there), unless every bucket makes a cohort
-(`recurring`).
+(`recurring`). Over one period that is the same cohorts on both sides, though only one may hold users of that kind.
 
 A segment's reference is everybody *outside* it, so that nobody is on both sides. Where users are (segments that
 overlap, cohorts that a user enters again and again), the interval holds each user's entries together. No interval is
@@ -56,7 +56,8 @@ def compare(first: RetentionResult, second: RetentionResult) -> RetentionCompari
         raise QueryError("retention_compare_unlike", found=_differing(query, other))
     same_period = str(query.period) == str(other.period)
     kind = "segment" if query.segment != other.segment else "period"
-    mine, theirs = _weighted(first), _weighted(second)
+    cells = _known_cells(first, second, same_period)
+    mine, theirs = (_weighted(first, known) for known in cells)
     if kind == "segment" and same_period and other.segment is None:
         kind = "rest"
         theirs = theirs - mine
@@ -64,7 +65,7 @@ def compare(first: RetentionResult, second: RetentionResult) -> RetentionCompari
     untested = "older_had_more_time" if not same_period and query.measure == "on_or_after" else ""
     found = difference_of_shares(mine["returned"], mine["eligible"], theirs["returned"], theirs["eligible"])
     if n_shared or query.mode == "recurring":
-        found = _clustered(first, second, outside=kind == "rest")
+        found = _clustered((first, second), cells, outside=kind == "rest")
     return RetentionComparison(first, second, _table(first, mine, theirs, found, untested), kind, untested, n_shared)
 
 
@@ -94,28 +95,44 @@ def against_rest(result: RetentionResult) -> pd.DataFrame:
     )
 
 
-def _known_cells(result: RetentionResult) -> pd.DataFrame:
-    """Ripe cells of the cohorts whose users are known to be what they seem."""
-    cells = result.cells[result.cells["ripe"]]
-    if result.query.mode != "recurring":
-        censored = result.cohorts.loc[result.cohorts["is_left_censored"], "cohort"]
-        cells = cells[~cells["cohort"].isin(censored)]
-    return cells
+def _known_cells(
+    first: RetentionResult, second: RetentionResult, same_period: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Ripe cells, on either side, of the cohorts whose users are known to be what they seem."""
+    censored = [_censored(first), _censored(second)]
+    if same_period:  # a cohort left out of one side alone would make the rest of it less than nobody
+        censored = [censored[0] | censored[1]] * 2
+    mine, theirs = (
+        one.cells[one.cells["ripe"] & ~one.cells["cohort"].isin(left_out)]
+        for one, left_out in zip((first, second), censored, strict=True)
+    )
+    return mine, theirs
 
 
-def _weighted(result: RetentionResult) -> pd.DataFrame:
+def _censored(result: RetentionResult) -> set[pd.Timestamp]:
+    """Cohorts in which old users pass for new ones."""
+    if result.query.mode == "recurring":
+        return set()
+    return set(result.cohorts.loc[result.cohorts["is_left_censored"], "cohort"])
+
+
+def _weighted(result: RetentionResult, known: pd.DataFrame) -> pd.DataFrame:
     """Eligible and returned users per offset."""
     offsets = [first for first, _ in result.query.windows]
-    summed = _known_cells(result).groupby("offset")[["users", "returned"]].sum().reindex(offsets, fill_value=0)
+    summed = known.groupby("offset")[["users", "returned"]].sum().reindex(offsets, fill_value=0)
     return summed.rename(columns={"users": "eligible"}).astype(np.int64)
 
 
-def _clustered(first: RetentionResult, second: RetentionResult, *, outside: bool) -> Difference:
+def _clustered(
+    results: tuple[RetentionResult, RetentionResult], cells: tuple[pd.DataFrame, pd.DataFrame], *, outside: bool
+) -> Difference:
     """The differences per column with each user's entries held together."""
-    cells = [(result, _known_cells(result)) for result in (first, second)]
     found = []
-    for offset, _ in first.query.windows:
-        sides = [(result, known.loc[known["offset"] == offset, "cohort"].unique()) for result, known in cells]
+    for offset, _ in results[0].query.windows:
+        sides = [
+            (result, known.loc[known["offset"] == offset, "cohort"].unique())
+            for result, known in zip(results, cells, strict=True)
+        ]
         found.append(difference(*sides, offset, outside=outside))
     return Difference(*(np.array([float(getattr(one, part)) for one in found])
                         for part in ("difference", "low", "high", "p_value")))  # fmt: skip

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ops_core.analyses.cohort_axes import window_ends
+from ops_core.analyses.cohort_axes import ripe_dates, window_ends
 from ops_core.engine.retention import RetentionCounts
 from ops_core.model.intervals import wilson
-from ops_core.model.time import TimeRules, dates_of
+from ops_core.model.time import TimeRules
 
 
 def cells_table(
@@ -28,7 +28,7 @@ def cells_table(
     low, high = wilson(returned, np.where(ripe, users, 0))
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(users > 0, returned / users, np.nan)
-    ripe_on = dates_of(rules.local_days(counts.ripe_us.reshape(-1)))
+    ripe_on = ripe_dates(rules, counts.ripe_us.reshape(-1))
     return pd.DataFrame(
         {
             "group": np.repeat(np.array(labels, dtype=object), n_cohorts * n_windows),

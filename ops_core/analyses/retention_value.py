@@ -4,7 +4,8 @@ Counted: the value of events, over the same cohorts, columns and groups as `rete
 Every user of a cohort is in the denominator, with a value or without. The starting row's value counts in bucket 0,
 as does every other value of that calendar bucket.
 Refunds are negative and are taken off, so a sum may fall and a cumulative value, too. A cell that has not ended by
-as-of is nan; means are over the cohorts that have reached a column, with their users shown.
+as-of is nan, and so is every cell of a cohort with sign-ups before the data begin (`first_seen`): what was spent then
+is missing in all sums since the start. Means are over the cohorts that have reached a column, with their users shown.
 
 Intervals: Student's t on the users' own sums. Limits: few large amounts make them wide and, below a few hundred users,
 too narrow. A user who enters several cohorts (`recurring`) counts in each. Definitions §7.
@@ -18,12 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ops_core.analyses.cohort_axes import ALL, cohort_times, group_labels, window_ends
+from ops_core.analyses.cohort_axes import ALL, cohort_times, group_labels, ripe_dates, window_ends
 from ops_core.analyses.retention import RetentionQuery, retention_spec
 from ops_core.engine import retention_value as engine
 from ops_core.errors import QueryError
 from ops_core.model.intervals import t_interval
-from ops_core.model.time import dates_of
 from ops_core.workspace import Workspace, one_state
 
 __all__ = ["ValueRetentionResult", "analyze"]
@@ -88,7 +88,7 @@ def analyze(workspace: Workspace, query: RetentionQuery) -> ValueRetentionResult
     firsts, ends = [first for first, _ in spec.windows], window_ends(spec.windows)
     cells = _cells(counts, labels, firsts, ends)
     cells["cohort"] = np.tile(np.repeat(cohort_times(rules, query.grain, counts.cohorts), len(firsts)), len(labels))
-    cells["ripe_on"] = np.tile(dates_of(rules.local_days(counts.ripe_us.reshape(-1))), len(labels))
+    cells["ripe_on"] = np.tile(ripe_dates(rules, counts.ripe_us.reshape(-1)), len(labels))
     means = _means(counts, firsts, ends, slice(None), labels)
     whole = _means(counts, firsts, ends, None, np.array([ALL], dtype=object))
     return ValueRetentionResult(

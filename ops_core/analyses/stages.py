@@ -146,7 +146,10 @@ class ChurnSuggestion:
 
 @one_state
 def stages(
-    workspace: Workspace, at: dt.date | None = None, rules: StageRules | None = None, segment: Segment | None = None
+    workspace: Workspace,
+    at: dt.date | str | None = None,
+    rules: StageRules | None = None,
+    segment: Segment | None = None,
 ) -> StagesResult:
     """The stage of every known user at the start of the day `at` (default: as-of), and seven days before.
 
@@ -180,7 +183,7 @@ def stages(
 
 @one_state
 def suggest_churn_days(
-    workspace: Workspace, at: dt.date | None = None, segment: Segment | None = None
+    workspace: Workspace, at: dt.date | str | None = None, segment: Segment | None = None
 ) -> ChurnSuggestion:
     """How long users stay away and still come back: nine of ten gaps between active days are not longer.
 
@@ -226,7 +229,7 @@ def _counts(matrix: np.ndarray) -> pd.DataFrame:
     )
 
 
-def _end_day(workspace: Workspace, at: dt.date | None) -> int:
+def _end_day(workspace: Workspace, at: dt.date | str | None) -> int:
     if workspace.as_of_us is None:
         raise QueryError("no_data_yet")
     # As-of within a day: that day counts as far as it is there.
@@ -234,7 +237,7 @@ def _end_day(workspace: Workspace, at: dt.date | None) -> int:
     if at is None:
         return last
     if day_number(at) > last:
-        raise QueryError("stages_after_data", day=at.isoformat(), last=date_of(last).isoformat())
+        raise QueryError("stages_after_data", day=date_of(day_number(at)).isoformat(), last=date_of(last).isoformat())
     return day_number(at)
 
 

@@ -1,8 +1,8 @@
 """Stickiness: on how many of the period's buckets users are active, and what share of them on an average day.
 
 Counted: users active in the period, by the number of complete buckets in which they were. A bucket that ends after
-as-of is left out. stickiness = mean daily active users over the period's complete days ÷ users active on them.
-Definitions §3.
+as-of is left out, and so are those before the data's first day, when nobody was seen. stickiness = mean daily active
+users over the period's complete days ÷ users active on them. Definitions §3.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class StickinessResult:
 
     `counts`: buckets_active (1 … n_buckets), users (in exactly so many buckets), users_at_least, share and
         share_at_least (of the active users; nan without any).
-    `n_buckets`: complete buckets. `n_partial`: buckets left out. `n_active`: users active in a complete bucket.
+    `n_buckets`: complete buckets within the data. `n_partial`: the period's other buckets, left out. `n_active`: users
+    active in a complete bucket.
     `mean_active`: mean active users per complete bucket. `stickiness`: mean_active ÷ n_active (nan without any).
     """
 
@@ -49,7 +50,8 @@ def analyze(workspace: Workspace, query: StickinessQuery) -> StickinessResult:
     Raises:
         QueryError: no data yet, an unknown event, or more buckets than can be shown.
     """
-    first, end = bucket_range(workspace, query.period, query.grain)
+    asked, end = bucket_range(workspace, query.period, query.grain)
+    first = min(max(asked, _first_bucket(workspace, query.grain)), end)
     ends = activity.bucket_end_us(workspace.rules, np.arange(first, end), query.grain)
     complete_end = first + int(np.sum(ends <= workspace.as_of_us))
     spec = activity.ActivitySpec(names(query.event), query.filters, query.segment)
@@ -67,8 +69,15 @@ def analyze(workspace: Workspace, query: StickinessQuery) -> StickinessResult:
             share=counts["users"] / (n_active or np.nan), share_at_least=counts["users_at_least"] / (n_active or np.nan)
         ),
         n_buckets=n_buckets,
-        n_partial=end - complete_end,
+        n_partial=end - asked - n_buckets,
         n_active=n_active,
         mean_active=mean_active,
         stickiness=mean_active / n_active if n_active else float("nan"),
     )
+
+
+def _first_bucket(workspace: Workspace, grain: str) -> int:
+    """The bucket that holds the data's first day, or that day's first hour."""
+    rules = workspace.rules
+    first_day, _ = workspace.data_period().days(rules)
+    return first_day * 24 if grain == "hour" else int(rules.bucket_index(np.array([first_day]), grain)[0])

@@ -1,7 +1,8 @@
 """How long users stay before they fall silent: Kaplan–Meier per group, log-rank between the groups.
 
-Unit: a user first seen in the period. Churn is the beginning of the first silence of more than `churn_days` whole days
-after an active day (definitions §5 counts the same days); the age at that day is the time to churn. A silence shows
+Unit: a user first seen in the period. Churn is the beginning of the first silence of `churn_days` whole days or more
+after an active day (last active more than `churn_days` days ago: definitions §5); the age at that day is the time to
+churn. A silence shows
 only once it is long enough, so users are followed up to as-of − `churn_days` − 1 day: who has not churned by then is
 censored there, and users too young for that are left out and counted. Coming back later does not undo a churn.
 
@@ -20,11 +21,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from ops_core.analyses.lifecycle import names
 from ops_core.engine import activity, purchases
 from ops_core.engine.activity import ActivitySpec
 from ops_core.engine.first_seen import first_seen_days
 from ops_core.engine.trends import EVERYTHING, MISSING, OTHER, rest_names
 from ops_core.errors import QueryError
+from ops_core.model.filters import Filter, filters_of
 from ops_core.model.intervals import normal_quantile
 from ops_core.model.multiplicity import holm
 from ops_core.model.period import Period
@@ -35,6 +38,8 @@ __all__ = [
     "EVERYTHING", "MISSING", "OTHER", "SurvivalQuery", "SurvivalResult", "analyze", "kaplan_meier", "log_rank",
 ]  # fmt: skip
 
+_ROUNDING = 1e-9  # a product of shares that is one half may come out a little above it
+
 
 @dataclass(frozen=True)
 class SurvivalQuery:
@@ -43,25 +48,28 @@ class SurvivalQuery:
     Attributes:
         period: users first seen in it.
         churn_days: whole days of silence that count as churn.
-        event: what keeps a user alive; `None` for any activity.
+        event: what keeps a user alive: a name, several names, or `None` for any activity; with `filters` only events
+            that pass them.
         breakdown: `user.<name>`; its `top` values are told apart. `segments` instead compares named segments, which
             must not overlap for the test to hold (users in several are counted in `n_overlapping`).
 
     Raises:
-        QueryError: fewer than one day of silence.
+        QueryError: fewer than one day of silence, or a part that is not of its kind.
     """
 
     period: Period
     churn_days: int = 28
-    event: str | None = None
+    event: str | tuple[str, ...] | None = None
     breakdown: str | None = None
     top: int = 5
     segment: Segment | None = None
     segments: tuple[Segment, ...] = ()
+    filters: tuple[Filter, ...] = ()
 
     def __post_init__(self) -> None:
         Period.checked(self.period)
         object.__setattr__(self, "segments", tuple(self.segments))
+        object.__setattr__(self, "filters", filters_of(self.filters))
         for segment in (self.segment, *self.segments):
             Segment.checked(segment)
         if not isinstance(self.churn_days, Integral) or self.churn_days < 1:
@@ -74,7 +82,7 @@ class SurvivalResult:
 
     `curves`: group, age_days, at_risk, churned (at this age), survival (0–1), low, high (95 %).
     `groups`: group, users, churned, median_days (first age at which at most half are left; nan when more stay), and
-    survival at 7, 30 and 90 days (`after_7` …, nan beyond the follow-up).
+    survival at 7, 30 and 90 days (`after_7` …, nan beyond the follow-up unless all have gone before).
     `p_value`: log-rank over all groups, nan with one group. `pairs`: group, other, p_value, p_adjusted (Holm).
     `n_young`: users left out because no churn of theirs could be seen yet. `n_overlapping`: users in several segments.
     """
@@ -195,7 +203,7 @@ def _silences(
     workspace: Workspace, query: SurvivalQuery, users: np.ndarray, first: np.ndarray, end_day: int
 ) -> np.ndarray:
     """Age at which each user's first long silence begins, whether it can be seen yet or not."""
-    spec = ActivitySpec(events=(query.event,) if query.event else ())
+    spec = ActivitySpec(names(query.event), query.filters)
     seen = activity.user_days(workspace.store, spec)
     place = np.minimum(np.searchsorted(users, seen.users), len(users) - 1)
     mine = (users[place] == seen.users) & (seen.buckets < end_day)
@@ -234,14 +242,16 @@ def _summary(curves: pd.DataFrame, samples: dict[str, tuple[np.ndarray, np.ndarr
     rows = []
     for name, (age, churned) in samples.items():
         line = curves[curves["group"] == name]
-        half = line["age_days"][line["survival"] <= 0.5]
+        half = line["age_days"][line["survival"] <= 0.5 + _ROUNDING]
         row = {
             "group": name, "users": len(age), "churned": int(churned.sum()),
             "median_days": float(half.iloc[0]) if len(half) else np.nan,
         }  # fmt: skip
         for day in (7, 30, 90):
             known = line[line["age_days"] <= day]
-            row[f"after_{day}"] = float(known["survival"].iloc[-1]) if day <= age.max() else np.nan
+            left = float(known["survival"].iloc[-1])
+            followed = day <= age.max() or left == 0  # once all have gone, nobody is left at any later age
+            row[f"after_{day}"] = left if followed else np.nan
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -43,17 +43,20 @@ def draw_by_bucket(result: ResurrectionResult, t: Translator, palette: Palette =
 
 
 def title(result: ResurrectionResult, t: Translator) -> str:
-    """How many silences end, as far as they were followed."""
+    """How many silences end, as far as they were followed, and whether the chance for the next one falls meanwhile."""
     known = result.by_silence[result.by_silence["silent"] >= _FEW]
     if not result.n_silences:
         return t("resurrection.title_none")
     if known.empty:
         return t("resurrection.title_few", n=int(result.n_silences))
     last = known.iloc[-1]
-    return t(
-        "resurrection.title", share=t.share(last["back_by_then"]), k=int(last["silent_buckets"]), unit=_unit(result, t),
-        first=t.share(known["share"].iloc[0]), latest=t.share(last["share"]),
-    )  # fmt: skip
+    said = {"share": t.share(last["back_by_then"]), "k": int(last["silent_buckets"]), "unit": _unit(result, t)}
+    if len(known) == 1:
+        return t("resurrection.title", **said)
+    begin, end = known["share"].iloc[0], last["share"]
+    first, latest = t.share(begin), t.share(end)
+    way = "even" if first == latest else "falls" if end < begin else "rises"
+    return t(f"resurrection.title_{way}", first=first, latest=latest, **said)
 
 
 def _unit(result: ResurrectionResult, t: Translator) -> str:

@@ -167,12 +167,16 @@ def _cells(
 
 
 def _blank(fig: go.Figure, grid: _Grid, t: Translator) -> None:
-    """Cells that have not ended say on hover when they will have."""
+    """Cells that have not ended say on hover when they will have; those that begin before the data, that they do."""
     blank = ~grid.ripe
     if not blank.any():
         return
     days, day = np.unique(grid.ripe_on[blank], return_inverse=True)
-    texts = [t("retention.blank_hover", date=t.date(pd.Timestamp(one).date(), year=True)) for one in days]
+    texts = [
+        t("retention.unseen_hover") if np.isnat(one)
+        else t("retention.blank_hover", date=t.date(pd.Timestamp(one).date(), year=True))
+        for one in days
+    ]  # fmt: skip
     words = np.full(blank.shape, "", dtype=object)
     words[blank] = np.array(texts, dtype=object)[day]
     nothing = "rgba(0,0,0,0)"
@@ -228,12 +232,13 @@ def _feet(
 def _blank_notes(fig: go.Figure, grid: _Grid, t: Translator, palette: Palette) -> None:
     """Why cells are blank, once; and when the first cell of a row without any will count."""
     n, n_columns = grid.ripe.shape
-    for y in np.flatnonzero(~grid.ripe[:, 0])[:1].tolist():
+    unripe = ~grid.ripe & ~np.isnat(grid.ripe_on)
+    for y in np.flatnonzero(unripe[:, 0])[:1].tolist():
         fig.add_annotation(
             x=-0.42, y=y, xanchor="left", showarrow=False, font={"color": palette.ink2},
             text=t("retention.ripe_on", date=t.date(pd.Timestamp(grid.ripe_on[y, 0]).date())),
         )  # fmt: skip
-    if n_columns >= 5 and np.count_nonzero(~grid.ripe) > 6:
+    if n_columns >= 5 and np.count_nonzero(unripe) > 6:
         fig.add_annotation(
             x=n_columns - 0.6, y=max(0.0, n - 2.5), xanchor="right", showarrow=False, font={"color": palette.ink2},
             text=t("retention.blank_note"),

@@ -44,7 +44,9 @@ def title(result: ValueRetentionResult, t: Translator) -> str:
     """What a user is worth at the last age that cohorts have reached."""
     reached = result.mean[result.mean["eligible"] > 0]
     if reached.empty:
-        return t("retention_value.title_unripe")
+        ripe_on = result.cells.loc[result.cells["users"] > 0, "ripe_on"]
+        is_unseen = len(ripe_on) > 0 and ripe_on.isna().all()
+        return t("retention_value.title_unseen" if is_unseen else "retention_value.title_unripe")
     if result.remarks == ("no_value_in_cohorts",):
         return t("retention_value.title_none")
     last = reached.iloc[-1]

@@ -21,7 +21,8 @@ def headline(result: RetentionResult, t: Translator) -> str:
     if found is None:
         mean = result.mean[result.mean["offset"] == offset].iloc[0]
         if not mean["eligible"]:
-            return t("retention.headline_unripe", **named)
+            is_unseen = first_ripe(result, offset) is pd.NaT
+            return t("retention.headline_unseen" if is_unseen else "retention.headline_unripe", **named)
         key = "headline_open" if result.query.measure == "on_or_after" else "headline_mean"
         return t(f"retention.{key}", share=t.share(mean["share"]), **named)
     numbers = {
@@ -42,7 +43,9 @@ def paragraph(result: RetentionResult, t: Translator) -> str:
     if found is None:
         mean = result.mean[result.mean["offset"] == offset].iloc[0]
         if not mean["eligible"]:
-            first = result.cells.loc[result.cells["offset"] == offset, "ripe_on"].min()
+            first = first_ripe(result, offset)
+            if first is pd.NaT:
+                return t("retention.paragraph_unseen")
             return t("retention.paragraph_unripe", date=_date(result, first, t))
         return t(
             "retention.paragraph_mean", users=t.number(mean["eligible"]), returned=t.number(mean["returned"]),
@@ -56,7 +59,8 @@ def paragraph(result: RetentionResult, t: Translator) -> str:
         range=t.interval(t.points(found.difference_low), t.points(found.difference_high)),
         cohorts=t.number(found.earlier_cohorts), earlier=t.share(found.earlier_share),
     )  # fmt: skip
-    newest = result.overall[(result.overall["cohort"] == found.cohort) & ~result.overall["ripe"]]
+    later = result.overall[result.overall["offset"] > offset]
+    newest = later[(later["cohort"] == found.cohort) & ~later["ripe"]]
     if newest.empty:
         return text
     later = newest.sort_values("offset").iloc[min(2, len(newest) - 1)]
@@ -64,6 +68,13 @@ def paragraph(result: RetentionResult, t: Translator) -> str:
         "retention.paragraph_next", column=column_name(result, int(later["offset"]), t),
         date=_date(result, later["ripe_on"], t),
     )  # fmt: skip
+
+
+def first_ripe(result: RetentionResult, offset: int) -> pd.Timestamp:
+    """The first day on which a cell with users in a column counts; NaT where all of them begin before the data."""
+    column = result.cells[result.cells["offset"] == offset]
+    filled = column[column["users"] > 0]
+    return (filled if len(filled) else column)["ripe_on"].min()
 
 
 def remarks(result: RetentionResult, t: Translator) -> list[str]:
@@ -144,10 +155,11 @@ def cohorts_subtitle(result: RetentionResult, t: Translator) -> str:
 
 
 def row_notes(result: RetentionResult, t: Translator) -> list[str]:
-    """What to know about single rows: the one with the data's first day, and those that are only part of a period."""
+    """What to know about single rows: those of the data's first day, and those that are only part of a period."""
     filled = result.cohorts[result.cohorts["users"] > 0]
     censored = filled["is_left_censored"].any() and result.query.mode != "recurring"
-    notes = [t("retention.censored_note")] if censored else []
+    by_hour = result.query.grain == "hour"
+    notes = [t("retention.censored_hours_note" if by_hour else "retention.censored_note")] if censored else []
     cut = sorted(filled.loc[filled["is_partial"], "cohort"].unique())
     if cut:
         names = t.join([cohort_text(result, cohort, t) for cohort in cut])

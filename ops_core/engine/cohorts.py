@@ -45,13 +45,19 @@ _ALL_ROWS = """
       AND occurred_at >= make_timestamp($start_us) AND occurred_at < make_timestamp($end_us)
     ORDER BY user_key, occurred_at, is_own_return, event_id
 """
+# The other rows of the first instant are looked up only for users who begin with a return.
 _FIRST_SEEN = """
+    WITH begun AS MATERIALIZED (
+        SELECT user_key, first_seen_at AS occurred_at FROM users JOIN (
+            SELECT user_key, min(occurred_at) AS first_seen_at FROM events WHERE {returns} GROUP BY user_key
+        ) AS returned USING (user_key, first_seen_at)
+        WHERE signup_at IS NULL
+    ), tied AS (
+        SELECT user_key FROM events JOIN begun USING (user_key, occurred_at) WHERE NOT coalesce({returns}, false)
+    )
     SELECT user_key, epoch_us(first_seen_at) AS at_us,
-           signup_at IS NULL AND coalesce(first_return_at = first_seen_at, false) AS is_own_return
-    FROM users LEFT JOIN (
-        SELECT user_key, min(occurred_at) AS first_return_at FROM events WHERE {returns} GROUP BY user_key
-    ) AS returned USING (user_key)
-    WHERE first_seen_at IS NOT NULL ORDER BY user_key
+           user_key IN (SELECT user_key FROM begun ANTI JOIN tied USING (user_key)) AS is_own_return
+    FROM users WHERE first_seen_at IS NOT NULL ORDER BY user_key
 """
 _GROUP = "{column}::VARCHAR"
 _FIRST_GROUP = "arg_min_null({column}::VARCHAR, (occurred_at, event_id, {column}::VARCHAR)) FILTER (WHERE {conditions})"

@@ -21,14 +21,18 @@ from ops_core.engine.activity import (
     user_days,
 )
 from ops_core.engine.cohorts import Entries, Rollup, entries
+from ops_core.engine.first_seen import first_seen
 from ops_core.engine.retention_entries import by_entry
 from ops_core.engine.retention_often import by_bucket, by_elapsed
 from ops_core.engine.retention_once import by_offset, by_own_clock
-from ops_core.engine.retention_spec import UNIT_US, RetentionSpec
+from ops_core.engine.retention_spec import UNIT_US, UNSEEN_US, RetentionSpec
 from ops_core.model.time import TimeRules
 from ops_core.store import Store
+from ops_core.store.catalog import first_event_us
 
-__all__ = ["RetentionCounts", "RetentionSpec", "cohort_bounds_us", "count", "returned_entries", "window_end_us"]
+__all__ = [
+    "RetentionCounts", "RetentionSpec", "before_data", "cohort_bounds_us", "count", "returned_entries", "window_end_us",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +40,8 @@ class RetentionCounts:
     """Users per group and cohort, and how many of them returned per window.
 
     `cohorts`: bucket numbers; `n_users`, `n_returned`: arrays [group, cohort] and [group, cohort, window];
-    `is_ripe`: [cohort, window], whether the window ended by as-of for everybody in the cohort; `ripe_us`: when it does.
+    `is_ripe`: [cohort, window], whether the data show the window for everybody in the cohort: it ended by as-of and
+    began within the data; `ripe_us`: when it ends, `UNSEEN_US` where it began before the data.
     """
 
     groups: tuple[str | None, ...]
@@ -59,7 +64,7 @@ def count(store: Store, spec: RetentionSpec) -> RetentionCounts:
     n_cells = len(entered.groups) * len(entered.cohorts)
     returned = _returned(store, spec, entered, cells, n_cells, rollup)
     shape = (len(entered.groups), len(entered.cohorts))
-    ripe_us = window_end_us(store, spec, entered.cohorts)
+    ripe_us = _ripe_us(store, spec, entered.cohorts)
     return RetentionCounts(
         groups=entered.groups,
         cohorts=entered.cohorts,
@@ -135,6 +140,39 @@ def _event_pairs(store: Store, spec: RetentionSpec, entered: Entries, before_us:
     first_us, _ = cohort_bounds_us(rules, entered.cohorts[:1], spec.entry.grain)
     users, at_us = event_rows(store, spec.returns, from_us=int(first_us[0]), before_us=before_us)
     return counted(users, spec.entry.bucket_of(rules, at_us))
+
+
+def _ripe_us(store: Store, spec: RetentionSpec, cohorts: np.ndarray) -> np.ndarray:
+    """Instant from which each window counts for a whole cohort; `UNSEEN_US` where it begins before the data do."""
+    ends = window_end_us(store, spec, cohorts)
+    is_early = before_data(store, spec, cohorts)
+    if not is_early.any():
+        return ends
+    rules, grain = store.rules, spec.entry.grain
+    first = np.array([first for first, _ in spec.windows], dtype=np.int64)
+    begins = bucket_end_us(rules, cohorts[:, None] + first - 1, grain)
+    if spec.rolling:
+        begins = cohort_bounds_us(rules, cohorts, grain)[0][:, None] + first * UNIT_US[grain]
+    return np.where(is_early[:, None] & (begins < _data_from_us(store)), UNSEEN_US, ends)
+
+
+def before_data(store: Store, spec: RetentionSpec, cohorts: np.ndarray) -> np.ndarray:
+    """Which cohorts hold users who signed up before the data's first day: what they did at first nobody has seen.
+
+    Everybody's sign-ups count, not those of a segment alone, so that two sides of a comparison have the same cells.
+    """
+    data_from_us = _data_from_us(store)
+    if spec.entry.mode != "first_seen" or spec.entry.start_us >= data_from_us:
+        return np.zeros(len(cohorts), dtype=bool)
+    seen_us = first_seen(store).at_us
+    early = seen_us[(seen_us >= spec.entry.start_us) & (seen_us < data_from_us)]
+    return np.isin(cohorts, spec.entry.bucket_of(store.rules, early))
+
+
+def _data_from_us(store: Store) -> int:
+    """Begin of the data's first day, UTC µs."""
+    rules = store.rules
+    return rules.day_start_us(int(rules.local_days(np.array([first_event_us(store) or 0]))[0]))
 
 
 def cohort_bounds_us(rules: TimeRules, cohorts: np.ndarray, grain: str) -> tuple[np.ndarray, np.ndarray]:

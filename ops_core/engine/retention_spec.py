@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from ops_core.engine.activity import ActivitySpec
 from ops_core.engine.cohorts import EntrySpec
 from ops_core.model.time import DAY_US, HOUR_US
 
 UNIT_US = {"hour": HOUR_US, "day": DAY_US, "week": 7 * DAY_US}
+UNSEEN_US = np.iinfo(np.int64).max  # the end, as it were, of a window that begins before the data do: it never counts
 
 
 @dataclass(frozen=True)

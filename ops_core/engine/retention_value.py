@@ -16,8 +16,8 @@ from ops_core.engine.activity import ActivitySpec, user_days
 from ops_core.engine.arrays import fetch_columns, is_sorted
 from ops_core.engine.cohorts import Entries, entries
 from ops_core.engine.purchases import MICRO
-from ops_core.engine.retention import window_end_us
-from ops_core.engine.retention_spec import UNIT_US, RetentionSpec
+from ops_core.engine.retention import before_data, window_end_us
+from ops_core.engine.retention_spec import UNIT_US, UNSEEN_US, RetentionSpec
 from ops_core.engine.selection import on_events
 from ops_core.store import Store
 
@@ -51,8 +51,9 @@ class Sums:
 class ValueCounts:
     """Value per group and cohort: inside each window, and from the start to the window's end (`so_far`).
 
-    `n_users`: [group, cohort]; `is_ripe`, `ripe_us`: [cohort, window]. `n_values`: rows with a value that the cohorts'
-    users have from their start on; `n_negative`: those below zero among them.
+    `n_users`: [group, cohort]; `is_ripe`, `ripe_us`: [cohort, window], as in `RetentionCounts`, with no ripe window
+    for a cohort with sign-ups before the data. `n_values`: rows with a value that the cohorts' users have from their
+    start on; `n_negative`: those below zero among them.
     """
 
     groups: tuple[str | None, ...]
@@ -94,7 +95,9 @@ def count(store: Store, spec: RetentionSpec) -> ValueCounts:
     shape = (len(entered.groups), len(entered.cohorts))
     values = _values(store, spec)
     inside, so_far, n_values, n_negative = _summed(spec, entered, cells, shape, values)
-    ripe_us = window_end_us(store, spec, entered.cohorts)
+    # What counts is all that was spent since the start, in every window.
+    is_early = before_data(store, spec, entered.cohorts)
+    ripe_us = np.where(is_early[:, None], UNSEEN_US, window_end_us(store, spec, entered.cohorts))
     return ValueCounts(
         groups=entered.groups,
         cohorts=entered.cohorts,

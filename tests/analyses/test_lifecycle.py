@@ -227,6 +227,27 @@ def test_stickiness_worked_out_by_hand():
     assert found.stickiness == pytest.approx(2 / 3)
 
 
+@pytest.mark.parametrize(
+    ("grain", "start", "n_buckets", "n_left_out"),
+    [
+        ("day", "2026-02-20", 2, 10),  # nine days before the data, the 1st and 2nd, and the 3rd, which has not ended
+        ("hour", "2026-02-28", 48, 48),
+        ("week", "2026-02-02", 1, 4),  # the data begin on a Sunday; that week is theirs, the three before are not
+    ],
+)
+def test_buckets_before_the_data_are_nobody_s(grain: str, start: str, n_buckets: int, n_left_out: int):
+    # ann comes on both days, bob on the second: mean of daily actives 3/2 of 2 users.
+    rows = [(user, "open", f"2026-03-0{day} 08:00") for user, day in (("ann", 1), ("ann", 2), ("bob", 2))]
+    with workspace_of(rows, as_of="2026-03-03") as workspace:
+        found = stickiness.analyze(workspace, stickiness.StickinessQuery(Period(start, "2026-03-04"), grain))
+        before = stickiness.analyze(workspace, stickiness.StickinessQuery(Period(start, "2026-03-01"), "day"))
+    assert (found.n_buckets, found.n_partial) == (n_buckets, n_left_out)
+    if grain == "day":
+        assert found.stickiness == pytest.approx(3 / 4)
+    assert (before.n_buckets, before.n_active) == (0, 0)
+    assert np.isnan(before.stickiness)
+
+
 def test_nobody_active_is_undefined_not_zero():
     with workspace_of([("ann", "open", "2026-03-01")], as_of="2026-03-20") as workspace:
         found = stickiness.analyze(workspace, stickiness.StickinessQuery(Period("2026-03-10", "2026-03-12"), "day"))
@@ -269,3 +290,22 @@ def test_hours_are_buckets_like_any_other():
     assert found.flow[FLOWS].to_numpy().tolist() == [[1, 0, 0, 0, 1], [1, 1, 0, 0, 1], [0, 0, 0, 2, 3], [0, 0, 1, 0, 2]]
     assert not found.flow[["partial", "left_censored"]].to_numpy().any()
     assert counts["users"].tolist() == [1, 0, 1, 0]
+
+
+def test_an_hour_that_the_clock_skips_is_no_hour_away():
+    # New York, 8 March: 1:59 is followed by 3:00. ann: 1:30 and 3:30; bob: 1:30 only; cy: 3:30 and 4:30.
+    rows = [("ann", "open", f"2026-03-08 {time}") for time in ("06:30", "07:30")]
+    rows += [
+        ("bob", "open", "2026-03-08 06:30"),
+        ("cy", "open", "2026-03-08 07:30"),
+        ("cy", "open", "2026-03-08 08:30"),
+    ]
+    with workspace_of(rows, "America/New_York", as_of="2026-03-09") as workspace:
+        period = Period("2026-03-08 01:00", "2026-03-08 05:00")
+        found = lifecycle.analyze(workspace, lifecycle.LifecycleQuery(period, "hour"))
+        later = lifecycle.analyze(
+            workspace, lifecycle.LifecycleQuery(Period("2026-03-08 03:00", "2026-03-08 05:00"), "hour")
+        )
+    assert [f"{hour:%H:%M}" for hour in found.flow["bucket"]] == ["01:00", "03:00", "04:00"]
+    assert found.flow[FLOWS].to_numpy().tolist() == [[2, 0, 0, 0, 0], [1, 1, 0, 1, 1], [0, 1, 0, 1, 2]]
+    assert later.flow[FLOWS].to_numpy().tolist() == found.flow[FLOWS].to_numpy().tolist()[1:]

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops_core import Filter, Period
-from ops_core.analyses import retention
+from ops_core import Filter, Period, Segment
+from ops_core.analyses import retention, retention_value
 from ops_core.errors import QueryError
-from ops_core.store import layout
 from tests.oracles.random_events import random_events
 from tests.support import workspace_of
+from tests.support_retention import sign_up
 
 
 def answer(rows, period: tuple[str, str], grain: str = "day", periods: int = 3, as_of: str | None = None, **options):
@@ -106,20 +106,80 @@ def test_first_ever_first_time_and_recurring_differ():
 def test_first_seen_starts_at_the_sign_up():
     rows = pd.DataFrame(
         {
-            "user_id": ["ann", "ann"],
+            # bob is there before ann: day 0 of hers lies within the data.
+            "user_id": ["ann", "ann", "bob"],
             "event": "open",
-            "occurred_at": ["2026-03-02 10:00", "2026-03-03 10:00"],
+            "occurred_at": ["2026-03-02 10:00", "2026-03-03 10:00", "2026-02-28 10:00"],
             "value": None,
         }
     )
     with workspace_of(rows, as_of="2026-03-08") as workspace:
-        with workspace.store.write() as cursor:
-            cursor.execute("INSERT INTO user_records (batch_id, user_key, signup_at) VALUES (2, 0, '2026-03-01 09:00')")
-            layout.rebuild_users(cursor, workspace.rules)
+        sign_up(workspace, {"ann": "2026-03-01 09:00"})
         query = retention.RetentionQuery(Period("2026-03-01", "2026-03-02"), "day", 3, mode="first_seen")
         result = retention.analyze(workspace, query)
     # Signed up on the 1st, active on days 1 and 2. The sign-up is no event, so nothing is taken off day 0.
     assert [column(result, k) for k in range(4)] == [[0], [1], [1], [0]]
+
+
+def test_what_users_did_before_the_data_begin_is_unknown_not_zero():
+    # The data begin on Wednesday 4 March 2026. ann and bob signed up on 10 and 17 February, cy on Monday 2 March,
+    # dan on the 5th. All are active on the 10th and the 17th of March.
+    rows = [("old", "open", "2026-03-04 10:00", 1)]
+    rows += [(user, "open", f"2026-03-{day} 10:00", 1) for user in ("ann", "bob", "cy", "dan") for day in (10, 17)]
+    signed_up = {"ann": "2026-02-10", "bob": "2026-02-17", "cy": "2026-03-02", "dan": "2026-03-05"}
+    with workspace_of(rows, as_of="2026-04-06") as workspace:
+        sign_up(workspace, signed_up)
+
+        def asked(start: str, **options: object) -> retention.RetentionResult:
+            query = retention.RetentionQuery(Period(start, "2026-03-09"), "week", 4, mode="first_seen", **options)
+            return retention.analyze(workspace, query)
+
+        whole, rolling = asked("2026-02-09"), asked("2026-02-09", measure="rolling")
+        dan = Segment("dan", user_ids=frozenset({"dan"}))
+        alone, within = asked("2026-02-09", segment=dan), asked("2026-03-04")
+        value = retention_value.analyze(workspace, whole.query)
+        with pytest.raises(QueryError, match="cell of the table that holds a number"):
+            whole.users("2026-02-09", 2)
+        for cohort in ("foo", None):
+            with pytest.raises(QueryError, match="is not a date"):
+                whole.users(cohort, 0)
+    table = whole.cells.pivot_table(index="cohort", columns="offset", values="returned", dropna=False).to_numpy()
+    unseen = np.nan
+    # The week of 2 March began before the data and its first days are missing; those of 9 and 16 March are complete.
+    np.testing.assert_array_equal(
+        table,
+        [[unseen] * 4 + [1], [unseen] * 3 + [1, 1], [0] * 5, [unseen, 2, 2, 0, 0]],
+    )
+    assert whole.cells["ripe_on"].isna().sum() == rolling.cells["ripe_on"].isna().sum() == 4 + 3 + 1
+    assert whole.remarks[-1] == "before_data"
+    # Offset 3: bob, cy, dan and old are eligible, of whom bob alone is back in the week of 9 March.
+    assert whole.mean.set_index("offset").loc[3, ["eligible", "returned"]].tolist() == [4, 1]
+    # A part of the users has the cells of all, or the rest of them could not be told.
+    pd.testing.assert_series_equal(alone.cells["ripe"], whole.cells["ripe"])
+    # Of those who came from the 4th on everything is known: dan and old, neither of whom is back in the first week.
+    assert within.cells[["users", "returned"]].to_numpy().tolist() == [[2, 0], [2, 1], [2, 1], [2, 0], [2, 0]]
+    assert "before_data" not in within.remarks
+    # Sums since the start lack what was spent before the data.
+    assert not value.cells.loc[value.cells["users"] > 0, "ripe"].any()
+    assert value.cells.loc[value.cells["users"] > 0, "cumulative"].isna().all()
+
+
+def test_events_of_the_first_instant_count_in_the_user_s_favour():
+    # A file with dates only. ann visits and buys on her first day, bob only buys, cy visits and buys twice.
+    rows = [("ann", "visit", "2026-03-03"), ("ann", "buy", "2026-03-03", 5), ("bob", "buy", "2026-03-03", 5),
+            ("cy", "visit", "2026-03-03"), ("cy", "buy", "2026-03-03", 5), ("cy", "buy", "2026-03-03", 7),
+            ("bob", "buy", "2026-03-04", 5)]  # fmt: skip
+    asked = {"period": ("2026-03-03", "2026-03-04"), "periods": 1, "as_of": "2026-03-08", "return_event": "buy"}
+    of_user = (Filter("user.plan", "eq", "pro"),)
+    frame = pd.DataFrame([(*row, None)[:4] for row in rows], columns=["user_id", "event", "occurred_at", "value"])
+    frame["user.plan"] = "pro"
+    for mode in ("first_seen", "first_time", "first_ever"):
+        # The visit may have come first, so the purchase is a return of ann and cy; bob's is his start itself.
+        assert column(answer(rows, mode=mode, **asked), 0) == [2]
+        assert column(answer(rows, mode=mode, min_occurrences=2, **asked), 0) == [1]  # cy's two
+        # Bought for more than 6: cy's other rows of the day are no such return, so it is no start of his.
+        assert column(answer(rows, mode=mode, return_filters=(Filter("value", "gt", 6),), **asked), 0) == [1]
+        assert column(answer(frame, mode=mode, return_filters=of_user, **asked), 0) == [2]
 
 
 def test_brackets_and_minimum_occurrences():
@@ -221,6 +281,9 @@ def test_groups_partition_the_cohorts():
         ({"period": ("2026-01-01", "2026-02-01")}, "is not a period. Write it as Period"),
         ({"segment": "vip"}, "'vip' is not a segment"),
         ({"return_filters": ("channel",)}, "'channel' is not a filter"),
+        ({"breakdown": 5}, "'5' is not the name of a property"),
+        ({"top": "x"}, "at least 1 group, not x"),
+        ({"top": 0}, "at least 1 group, not 0"),
         ({"measure": "bracket", "brackets": (1, 3)}, r"for example \(\(1, 3\), \(4, 7\)\)"),
         ({"measure": "rolling", "grain": "month"}, "months differ in length"),
         ({"mode": "first_seen", "cohort_event": "open"}, "Leave the cohort event"),

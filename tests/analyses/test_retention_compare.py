@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from ops_core.errors import QueryError
 from ops_core.model.intervals import difference_of_shares
 from ops_core.model.multiplicity import holm
 from tests.support import workspace_of
+from tests.support_retention import sign_up
 
 
 def weekly(returning: list[int], size: int = 200, channel: bool = False):
@@ -139,6 +141,45 @@ def test_the_data_s_first_bucket_is_no_yardstick():
     assert found.columns["difference"].isna().all()
 
 
+def test_a_cohort_that_is_no_yardstick_for_one_side_is_none_for_the_other():
+    # The data begin on 1 March. ann and amy signed up that day and are new for certain; of bob nobody can tell.
+    rows = [("ann", "v", "2026-03-01 10:00"), ("amy", "v", "2026-03-01 10:00"), ("bob", "v", "2026-03-01 11:00"),
+            ("amy", "v", "2026-03-02 10:00"), ("cat", "v", "2026-03-02 11:00"), ("cat", "v", "2026-03-03 11:00"),
+            ("dan", "v", "2026-03-02 12:00"), ("ann", "v", "2026-03-05 11:00")]  # fmt: skip
+    asked = {"period": Period("2026-03-01", "2026-03-04"), "grain": "day", "periods": 1, "mode": "first_seen"}
+    members = {"signed": {"ann", "amy", "dan"}, "mixed": {"bob", "dan"}}
+    segments = {name: Segment(name, user_ids=frozenset(users)) for name, users in members.items()}
+    with workspace_of(rows) as workspace:
+        sign_up(workspace, {"ann": "2026-03-01 10:00", "amy": "2026-03-01 10:00", "dan": "2026-03-02 12:00"})
+        signed, mixed, whole = (
+            retention.analyze(workspace, RetentionQuery(segment=segment, **asked))
+            for segment in (*segments.values(), None)
+        )
+        rest = retention_compare.compare(signed, whole).columns.set_index("offset")
+        apart = retention_compare.compare(signed, mixed)
+    # Left of the cohorts is that of the 2nd: dan in the segment, cat outside it, who alone is back on the 3rd.
+    sides = ["eligible", "returned", "reference_eligible", "reference_returned"]
+    assert rest.loc[1, sides].tolist() == [1, 0, 1, 1]
+    assert rest.loc[0, sides].tolist() == [1, 1, 1, 0]  # dan's visit after the sign-up; cat's is her start itself
+    # dan stands on both sides; ann and amy, on one only, would tilt the interval that holds users together.
+    assert apart.n_shared == 1
+    assert apart.columns.set_index("offset").loc[1, sides].tolist() == [1, 0, 1, 0]
+    assert apart.columns["difference"].tolist() == [0, 0]
+
+
+def test_every_hour_of_the_first_day_is_no_yardstick():
+    # The data begin at 10:00; who is first seen at 12:00 may be as old as who is seen at 10:00.
+    rows = [("a", "v", "2026-03-01 10:00"), ("b", "v", "2026-03-01 12:00"), ("c", "v", "2026-03-02 00:30"),
+            ("d", "v", "2026-03-02 01:30"), ("a", "v", "2026-03-02 04:00")]  # fmt: skip
+    period = Period("2026-03-01 09:00", "2026-03-02 02:00")
+    with workspace_of(rows, as_of="2026-03-02 04:00") as workspace:
+        result = retention.analyze(workspace, RetentionQuery(period, "hour", 1))
+        change = cohort_change.newest_change(result)
+    # 09:00 to 23:00 on the 1st, then 00:00 and 01:00.
+    assert result.cohorts["is_left_censored"].tolist() == [True] * 15 + [False] * 2
+    assert (change.earlier_cohorts, change.earlier_users) == (1, 1)
+
+
 def test_weeks_are_read_together_by_month_and_each_is_held_against_the_one_before():
     # Cohorts of 5, 12, 19, 26 January (25 %) and 2, 9, 16 February (40 %).
     with weekly([50, 50, 50, 50, 80, 80, 80]) as workspace:
@@ -180,3 +221,13 @@ def test_what_the_data_cannot_tell_is_remarked(rows, period, as_of: str, remarks
     with workspace_of(rows, as_of=as_of) as workspace:
         result = retention.analyze(workspace, RetentionQuery(Period(*period), "day", 2))
     assert result.remarks == remarks
+
+
+def test_a_bracket_that_begins_with_the_start_is_a_column_like_any_other():
+    rows = [("x", "open", "2026-03-01"), ("a", "open", "2026-03-02"), ("b", "open", "2026-03-03")]
+    with workspace_of(rows, as_of="2026-03-10") as workspace:
+        asked = RetentionQuery(Period("2026-03-02", "2026-03-04"), "day", 6, measure="bracket", brackets=((0, 6),))
+        ripe = retention.analyze(workspace, asked)
+        unripe = retention.analyze(workspace, replace(asked, periods=8, brackets=((0, 8),)))
+    assert ripe.remarks == ()
+    assert unripe.remarks == ("nothing_ripe",)

@@ -35,6 +35,8 @@ def test_nobody_has_a_stage_after_the_data(workspace):
     assert lifecycle.stages(workspace, at=dt.date(2026, 4, 5)).at == lifecycle.stages(workspace).at
     with pytest.raises(QueryError, match=r"data ends before 2026-04-06.*2026-04-05 or an earlier day"):
         lifecycle.stages(workspace, at=dt.date(2026, 4, 6))
+    with pytest.raises(QueryError, match=r"data ends before 2030-01-01"):
+        lifecycle.stages(workspace, at="2030-01-01")
 
 
 def test_a_suggested_limit_keeps_the_rules_in_order():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 
-from ops_core import Period, Segment
+from ops_core import Filter, Period, Segment
 from ops_core.analyses import survival
 from ops_core.analyses.survival import SurvivalQuery
 from ops_core.errors import QueryError
@@ -77,6 +77,40 @@ def test_silences_by_hand():
     rows = result.curves[["age_days", "at_risk", "churned", "survival"]].values.tolist()
     assert rows == [[0, 3, 1, pytest.approx(2 / 3)], [2, 2, 1, pytest.approx(1 / 3)], [14, 1, 0, pytest.approx(1 / 3)]]
     assert result.groups["median_days"].tolist() == [2]
+
+
+def test_half_of_the_users_are_half_though_shares_are_rounded():
+    # 24 users are active daily and fall silent one by one, at ages 1 to 24. After the 12th half are left, a product of
+    # shares that comes out as 0.5000000000000001; after the 24th nobody is, which day 30 cannot change.
+    start = dt.date(2026, 3, 2)
+    rows = [("old", "use", "2026-03-01")] + [
+        (f"u{last}", "use", (start + dt.timedelta(days=day)).isoformat())
+        for last in range(1, 25) for day in range(last + 1)
+    ]  # fmt: skip
+    workspace = workspace_of(rows, as_of="2026-04-30")
+    groups = survival.analyze(workspace, SurvivalQuery(Period("2026-03-02", "2026-04-30"), churn_days=2)).groups
+    assert groups[["users", "churned", "median_days"]].values.tolist() == [[24, 24, 12]]
+    assert groups["after_7"].tolist() == pytest.approx([17 / 24])
+    assert groups["after_30"].tolist() == [0]
+
+
+def test_only_events_that_pass_the_filters_keep_a_user_alive():
+    rows = [("old", "buy", "2026-02-28", 9), ("ann", "buy", "2026-03-01", 9), ("ann", "buy", "2026-03-04", 1),
+            ("ann", "buy", "2026-03-07", 9), ("ann", "use", "2026-03-12", 9)]  # fmt: skip
+    workspace = workspace_of(rows, as_of="2026-03-21")
+    asked = {"period": Period("2026-03-01", "2026-03-21"), "churn_days": 5}
+    large = (Filter("value", "gte", 5),)
+
+    def median(**options: object) -> float:
+        return survival.analyze(workspace, SurvivalQuery(**asked, **options)).groups["median_days"].item()
+
+    # Gaps of 3, 3 and 5 days: silent from the 12th on. Purchases alone: from the 7th; large ones: 6 > 5, from the 1st.
+    assert median() == 11
+    assert median(event="buy") == 6
+    assert median(event="buy", filters=large) == 0
+    assert median(event=("buy", "use"), filters=large) == 0
+    with pytest.raises(QueryError):
+        SurvivalQuery(**asked, filters="value >= 5")
 
 
 def by_hand(events, as_of: dt.date, silence: int) -> dict[str, tuple[int, bool]]:

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from ops_core import Filter, Period, Segment
-from ops_core.analyses import cohort_change, retention
+from ops_core.analyses import cohort_change, retention, retention_value
 from ops_core.charts import retention as charts
 from ops_core.charts import retention_curves as curves
+from ops_core.charts import retention_value as value_charts
 from ops_core.charts import retention_words as words
 from ops_core.charts.theme import DARK, LIGHT
 from ops_core.locale import translator
 from tests.support import workspace_of
+from tests.support_retention import sign_up
 
 EN, ZH = translator("en"), translator("zh")
 
@@ -164,6 +166,35 @@ def test_a_blank_cell_says_on_hover_when_it_will_be_ripe():
     assert np.isnan(np.asarray(blank.z, dtype=float)[0, 0])  # a ripe cell has its own words
 
 
+def test_what_lies_before_the_data_is_said_to_be_unknown():
+    # ann and bob signed up on 2 March and 9 March; the data begin on the 18th.
+    rows = [(user, "open", "2026-03-18 10:00", 3.0) for user in ("ann", "bob")]
+    with workspace_of(rows, as_of="2026-03-30") as workspace:
+        sign_up(workspace, {"ann": "2026-03-02", "bob": "2026-03-09"})
+        period = Period("2026-03-02", "2026-03-16")
+        part, nothing = (
+            retention.analyze(workspace, retention.RetentionQuery(period, "week", periods, mode="first_seen"))
+            for periods in (3, 1)
+        )
+        value = retention_value.analyze(workspace, nothing.query)
+    # Weeks begin before the data up to that of the 16th: ann's 0, 1, 2 and bob's 0, 1. bob's 3 ends with 5 April.
+    assert part.reached_offsets == [2, 3]
+    fig = charts.draw(part, EN, LIGHT)
+    blank = next(trace for trace in fig.data if trace.type == "heatmap" and trace.colorscale[0][1] == "rgba(0,0,0,0)")
+    said = np.asarray(blank.customdata)
+    assert said[0][0] == "Not known: this period begins before the data do"
+    assert said[1][1].replace("\u00a0", " ") == "Not over yet: ripe on 6 Apr 2026"
+    assert not [note for note in fig.layout.annotations if "complete on" in (note.text or "")]
+    assert "signed up before the data begin" in words.remarks(part, EN)[-1]
+    assert "data begin too late to tell next-week retention" in words.headline(nothing, EN)
+    assert "Choose a later period" in words.paragraph(nothing, EN)
+    assert "无从得知" in value_charts.title(value, ZH)
+    for t, palette in ((EN, LIGHT), (ZH, DARK)):
+        charts.draw(nothing, t, palette)
+        assert words.headline(part, t)
+        assert words.paragraph(part, t)
+
+
 def test_twenty_six_columns_have_short_headings_and_room():
     with weeks([20] * 27, size=40) as workspace:
         query = retention.RetentionQuery(Period("2026-01-05", "2026-07-06"), "week", 26)
@@ -182,3 +213,8 @@ def test_rows_that_are_not_whole_are_named():
     with weeks([50, 60]) as workspace:
         query = retention.RetentionQuery(Period("2025-12-29", "2026-01-12"), "week", 2)
         assert "first day of the data" in words.row_notes(retention.analyze(workspace, query), EN)[0]
+    with weeks([50, 60]) as workspace:
+        query = retention.RetentionQuery(Period("2025-12-31", "2026-01-01"), "hour", 2)
+        by_hour = retention.analyze(workspace, query)
+    assert words.row_notes(by_hour, EN)[0].startswith("The rows of the data's first day")
+    assert words.row_notes(by_hour, ZH)[0].startswith("数据第一天的各行")

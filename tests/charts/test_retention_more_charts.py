@@ -162,6 +162,32 @@ def test_streaks_and_silences_are_drawn_and_told():
     assert "No silence" in back_charts.title(nothing, EN)
 
 
+@pytest.mark.parametrize(
+    ("back", "weeks", "told", "said"),
+    [
+        # Of 100 silences so many end after one silent week, and so many of those left after two.
+        ((50, 10), 4, "60.0% of the silences end within 2 weeks; the chance for the next one falls from 50.0% to 20.0%",
+         "回流率由 50.0% 降至 20.0%"),
+        ((20, 40), 4, "60.0% of the silences end within 2 weeks; the chance for the next one rises from 20.0% to 50.0%",
+         "回流率由 20.0% 升至 50.0%"),
+        ((50, 25), 4, "75.0% of the silences end within 2 weeks; the chance for the next one begins and ends at 50.0%",
+         "回流率首尾都是 50.0%"),
+        # Followed for one silent week only: there is no later chance to compare with.
+        ((34, 0), 3, "34.0% of the silences end within 1 weeks", "有 34.0% 会回来"),
+    ],
+)  # fmt: skip
+def test_the_chance_is_said_to_fall_only_where_it_does(back: tuple[int, int], weeks: int, told: str, said: str):
+    monday = dt.date(2026, 3, 2)
+    rows = [(f"u{user}", "open", monday.isoformat()) for user in range(100)]
+    returns = [2] * back[0] + [3] * back[1]
+    rows += [(f"u{user}", "open", (monday + dt.timedelta(weeks=week)).isoformat()) for user, week in enumerate(returns)]
+    end = monday + dt.timedelta(weeks=weeks)
+    with workspace_of(rows, as_of=end.isoformat()) as workspace:
+        found = resurrection.analyze(workspace, resurrection.ResurrectionQuery(Period(monday, end), "week"))
+    assert back_charts.title(found, EN).replace("\u00a0", " ") == told
+    assert back_charts.title(found, ZH).endswith(said)
+
+
 def test_what_the_data_cannot_tell_is_a_sentence_with_a_way_on():
     with workspace_of([("ann", "open", "2026-03-02"), ("ann", "open", "2026-03-03")], as_of="2026-03-08") as workspace:
         result = retention.analyze(workspace, RetentionQuery(Period("2026-03-02", "2026-03-04"), "day", 2))

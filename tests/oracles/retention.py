@@ -105,12 +105,8 @@ def starts(user, theirs, q):
         return at, min((row for row in rows if row.at == at), key=q.is_return)
 
     if q.mode == "first_seen":
-        at = q.signup.get(user) or min(row.at for row in theirs)
-        starting = None
-        if user not in q.signup:
-            tied = [row for row in theirs if row.at == at and q.is_return(row)]
-            starting = tied[0] if tied else None
-        found = [(at, starting)]
+        at = q.signup.get(user)
+        found = [(at, None) if user in q.signup else first_of(theirs)]
     else:
         named = [row for row in theirs if q.is_named(row)]
         passing = [row for row in named if q.passes(row)]
