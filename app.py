@@ -24,7 +24,7 @@ from pages import (
     trends,
     value,
 )
-from ui import address, current, empty, failures, links, sending, shell
+from ui import address, current, empty, failures, layout, links, sending, shell
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ def _draw(start: str) -> None:
         current.show(screen)
         with failures.boundary(t):
             if rooms[shown].needs_events and not isinstance(screen, current.View):
+                layout.page_head(t(f"shell.page_{shown}"), t(f"{shown}.question"))
                 empty.unavailable("events", "orders")
             else:
                 page.run()

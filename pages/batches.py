@@ -15,10 +15,12 @@ def render() -> None:
     batch_list.last_undone()
     everything = ui.remembered(lambda workspace: workspace.batches(undone=True), screen.workspace)
     live = ui.remembered(Workspace.batches, screen.workspace)
-    if live.empty:
-        batch_list.nothing_yet()
     if everything.empty:
+        batch_list.nothing_yet()
         return
+    if live.empty:
+        ui.answer(t("batches.all_undone"), t("batches.all_undone_text"))
+        ui.link("import", t("shell.load_file"), icon=":material/upload_file:")
     batch_list.history(everything)
     if not live.empty:
         batch_list.details(live)

@@ -25,7 +25,9 @@ def render() -> None:
         flow.flow, name="lifecycle_flow", columns=controls.flow_columns(t),
     )  # fmt: skip
     ui.answer(charts.headline(flow, t), charts.paragraph(flow, t), place=place)
-    ui.definition(ui.spaced(t.language, charts.identities(flow, t), controls.comparison_note(view)))
+    ui.definition(
+        ui.spaced(t.language, charts.identities(flow, t), controls.comparison_note(view), controls.stages_note(view))
+    )
     now = controls.stages(view, limits)
     controls.live_counts(now, counts, view)
     moves, move_columns = controls.moves_table(now, t)
@@ -37,7 +39,8 @@ def render() -> None:
         )  # fmt: skip
         ui.panel(
             t("lifecycle.ratio_title"), t("lifecycle.ratio_subtitle"),
-            charts.draw_quick_ratio(flow, t, palette), name="lifecycle_ratio",
+            charts.draw_quick_ratio(flow, t, palette), flow.complete, name="lifecycle_ratio",
+            columns=controls.flow_columns(t),
         )  # fmt: skip
         controls.often(view)
     controls.matrix(now, view)

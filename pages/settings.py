@@ -39,9 +39,12 @@ def render() -> None:
         )
         kept = st.form_submit_button(on_primary(screen.palette, t("settings.keep")), type="primary")
     wanted = Reporting(zone, week, currency, tuple(sorted(passive)))
-    if kept and wanted != now:
+    if kept and wanted == now:
+        st.toast(t("settings.unchanged"), icon=":material/info:")
+    elif kept:
         with st.spinner(t("settings.working")):
             workspace.set_reporting(wanted)
+        st.toast(t("settings.kept"), icon=":material/check:")
         st.rerun()
     inbox.setting()
     ui.definition(t("settings.definition"))

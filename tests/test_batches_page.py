@@ -64,6 +64,20 @@ def test_what_was_taken_back_stays_in_the_history(home: Path):
     assert page.dataframe[0].value["state"].tolist() == ["taken back", "in use"]
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "No data is in use now: every batch below was taken back"), ("zh", "目前没有有效的数据：下列批次都已撤销")],
+)
+def test_a_workspace_whose_batches_were_all_taken_back_is_not_called_new(home: Path, language: str, said: str):
+    with Workspace.open(home / "shop.duckdb") as workspace:
+        workspace.undo(2)
+        workspace.undo(1)
+    page = run("batches", language, workspace="shop")
+    assert [one.value for one in page.header] == [said]
+    assert len(page.dataframe[0].value) == 2
+    assert [link for link in page.get("page_link") if link.proto.icon == ":material/upload_file:"]
+
+
 def test_a_damaged_workspace_is_restored_with_one_click(home: Path):
     with Workspace.open(home / "shop.duckdb") as workspace:
         workspace.backup()

@@ -51,6 +51,11 @@ def shown(test: AppTest) -> str:
     return json.dumps([words, tiles, charts])
 
 
+def shown_words(test: AppTest) -> str:
+    """What is said on a page, without the characters that keep dates on one line."""
+    return " ".join(one.value for one in test.markdown).replace("\u2060", "").replace("\\", "")
+
+
 @pytest.mark.parametrize(
     ("address", "query"),
     [
@@ -114,6 +119,49 @@ def test_the_overview_shows_the_last_complete_week(home: Path):
     assert page.subheader[0].value.replace("\u2060", "") == "4月6日至12日的指标"
     assert [tile.label for tile in page.metric][:2] == ["周活跃用户", "新增用户"]
     assert len(page.metric) == 8
+
+
+@pytest.mark.parametrize(
+    ("period", "grain", "named"),
+    [
+        # Data until 16 April. A month that ends inside a week is answered with the last week that it holds wholly.
+        (["2026-02-01", "2026-02-28"], "week", "2月16日至22日"),
+        (["2026-02-01", "2026-02-22"], "week", "2月16日至22日"),
+        # A day has no whole week: the one that it lies in.
+        (["2026-02-25", "2026-02-25"], "week", "2月23日至3月1日"),
+        (["2026-02-20", "2026-03-05"], "month", "2026年2月"),
+    ],
+)
+def test_a_period_is_answered_from_inside_it(home: Path, period: list[str], grain: str, named: str):
+    page = run("lifecycle", "zh", period=period, lifecycle_grain=grain)
+    assert page.header[0].value.replace("\u2060", "").replace(" ", "").startswith(named)
+
+
+def test_stages_say_that_they_follow_no_period(home: Path):
+    said = "Stages are as of the data's end, whatever the period."
+    assert said in shown(run("lifecycle", period=["2026-02-01", "2026-02-28"]))
+    assert said not in shown(run("lifecycle"))
+
+
+def test_a_stage_is_kept_under_the_day_that_the_page_names(home: Path):
+    page = run("lifecycle", "zh")
+    page.button(key="lifecycle_stage_users.save").click().run()
+    assert page.text_input(key="lifecycle_stage_users.title").value == "4月15日衰退阶段"
+    assert "截至4月15日" in shown_words(page)
+
+
+def test_a_segment_without_a_name_is_asked_for_one(home: Path):
+    page = run("lifecycle", "zh")
+    page.button(key="lifecycle_stage_users.save").click().run()
+    page.button(key="lifecycle_stage_users.save").click()  # the whole page runs anew here, not only the dialog
+    page.text_input(key="lifecycle_stage_users.title").set_value("  ")
+    page.button(key="lifecycle_stage_users.confirm").click().run()
+    assert [error.value for error in page.error] == ["请先起一个名字。"]
+
+
+def test_every_chart_has_its_table(home: Path):
+    keys = [button.key for button in run("lifecycle").button]
+    assert [key for key in keys if key == "lifecycle_ratio.table"]
 
 
 def test_limits_that_contradict_each_other_are_a_sentence(home: Path):

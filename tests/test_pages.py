@@ -50,6 +50,7 @@ def test_an_empty_workspace_says_what_to_do_next(home: Path, address: str, langu
     assert not page.exception
     assert [error.value for error in page.error] == []
     assert len(page.markdown) + len(page.header) > 0
+    assert page.title, "a page without its data opens with its name and question, too"
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,17 @@ def more(t: Translator) -> DeltaGenerator:
     return st.popover(t("shell.more"), key="more_controls")
 
 
+def menu_key(name: str) -> str:
+    """The key of a popover whose buttons open dialogs. It would cover them, and Streamlit cannot close it; one under
+    another key is another one, and closed."""
+    return f"{name}.{st.session_state.get(f'{name}.turn', 0)}"
+
+
+def close_menu(name: str) -> None:
+    """Close such a popover: for its buttons' `on_click`, which comes before the page is drawn anew."""
+    st.session_state[f"{name}.turn"] = st.session_state.get(f"{name}.turn", 0) + 1
+
+
 def answer_place() -> DeltaGenerator:
     """A place for words that are worked out after the main chart, which is what a click waits for."""
     return st.container(gap="xxsmall")
@@ -161,8 +172,11 @@ def panel_head(
 
 def _actions(title: str, frame: pd.DataFrame, name: str, columns: Sequence[Column], *, has_chart: bool) -> None:
     t = screen().t
-    with st.popover(t("shell.actions"), type="tertiary", key=f"{name}.actions"):
-        if st.button(t("shell.show_table"), icon=":material/table:", key=f"{name}.table"):
+    key = f"{name}.actions"
+    with st.popover(t("shell.actions"), type="tertiary", key=menu_key(key)):
+        if st.button(
+            t("shell.show_table"), icon=":material/table:", key=f"{name}.table", on_click=close_menu, args=(key,)
+        ):
             _table_dialog(title, frame, name, columns)
         downloads.buttons(lambda: _labelled(frame, columns), name, t)
         if has_chart:

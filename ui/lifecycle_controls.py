@@ -48,12 +48,25 @@ def history(view: View, grain: str) -> Period:
     rules = view.workspace.rules
     first_day, data_end = view.workspace.data_period().days(rules)
     start_day, end_day = view.period.days(rules)
-    complete_end = int(rules.local_days(np.array([view.workspace.as_of_us]))[0])
     # A period that reaches the last complete week shows the running bucket, too: partial, hatched.
-    end_day = data_end if end_day >= complete_end - 7 else end_day
+    end_day = data_end if _is_latest(view) else end_day
     last = int(rules.bucket_index(np.array([end_day - 1]), grain)[0])
+    begins, ends = (int(day) for day in rules.index_start_day(np.array([last, last + 1]), grain))
+    if max(start_day, first_day) < begins and end_day < ends <= _complete_end(view):
+        # What reaches beyond the period must not answer for it, as long as a bucket before it can.
+        last, end_day = last - 1, begins
     start = min(int(rules.index_start_day(last - _BUCKETS[grain] + 1, grain)), start_day)
     return Period.of_days(max(start, first_day), end_day)
+
+
+def _is_latest(view: View) -> bool:
+    """Whether the period reaches the last complete week."""
+    return view.period.days(view.workspace.rules)[1] >= _complete_end(view) - 7
+
+
+def _complete_end(view: View) -> int:
+    """The local day that as-of lies in: those before it are complete."""
+    return int(view.workspace.rules.local_days(np.array([view.workspace.as_of_us]))[0])
 
 
 def rules(view: View) -> tuple[StageRules, DeltaGenerator]:
@@ -201,7 +214,7 @@ def stages_panel(result: StagesResult, view: View, *, name: str) -> None:
     t = view.t
     counts, columns = _stage_table(result, t)
     panel(
-        charts.stages_title(result, t), t("lifecycle.stages_subtitle", date=last_day(result, t)),
+        charts.stages_title(result, t), t("lifecycle.stages_subtitle", date=plain(t.date(_last_day(result)))),
         charts.draw_stages(result, t, view.palette), counts, name=name, columns=columns,
     )  # fmt: skip
 
@@ -222,6 +235,11 @@ def comparison_note(view: View) -> str:
     return view.t("lifecycle.no_compare") if view.compare else ""
 
 
+def stages_note(view: View) -> str:
+    """That stages do not follow the period, where it ends before the last complete week."""
+    return "" if _is_latest(view) else view.t("lifecycle.stages_no_period")
+
+
 def often(view: View) -> None:
     """On how many days users are active."""
     t = view.t
@@ -236,8 +254,7 @@ def frequency(view: View) -> StickinessQuery:
     """Active days of the last four complete weeks up to the end of the chosen period."""
     rules = view.workspace.rules
     first_day, _ = view.workspace.data_period().days(rules)
-    complete_end = int(rules.local_days(np.array([view.workspace.as_of_us]))[0])
-    end_day = max(min(view.period.days(rules)[1], complete_end), first_day + 1)
+    end_day = max(min(view.period.days(rules)[1], _complete_end(view)), first_day + 1)
     return StickinessQuery(Period.of_days(max(end_day - 28, first_day), end_day), "day", segment=view.segment)
 
 
@@ -267,16 +284,17 @@ def members(result: StagesResult, view: View) -> None:
     name, came_from = t(f"lifecycle.stage_{stage}"), None if before == _ANY else before
     n = result.count(stage, came_from)
     sentence = t("lifecycle.stage_users", n=n, stage=name)
-    suggestion = t("lifecycle.stage_segment", stage=name, date=t.date(result.at))
+    day = _last_day(result)
+    suggestion = t("lifecycle.stage_segment", stage=name, date=t.date(day))
     if came_from:
         sentence = t("lifecycle.moved_users", n=n, stage=name, before=befores[before])
-        suggestion = t("lifecycle.moved_segment", stage=name, before=befores[before], date=t.date(result.at))
+        suggestion = t("lifecycle.moved_segment", stage=name, before=befores[before], date=t.date(day))
     user_list(
         sentence, lambda: result.users(stage, came_from), name="lifecycle_stage_users",
         suggestion=suggestion, empty=n == 0,
     )  # fmt: skip
 
 
-def last_day(result: StagesResult, t: Translator) -> str:
+def _last_day(result: StagesResult) -> dt.date:
     """The last day that the stages know."""
-    return plain(t.date(result.at - dt.timedelta(days=1)))
+    return result.at - dt.timedelta(days=1)

@@ -11,7 +11,7 @@ from ops_core.errors import OpsError
 from ops_core.model.segment import Segment
 from ui.current import screen
 from ui.tables import Column, table
-from ui.text import on_primary, small, typed
+from ui.text import on_primary, plain, small, typed
 
 _LONGEST_NAME = 60
 
@@ -60,16 +60,17 @@ def _save(user_ids: Sequence[str], name: str, suggestion: str) -> None:
         title = st.text_input(
             t("shell.segment_name"), typed(suggestion)[:_LONGEST_NAME], max_chars=_LONGEST_NAME, key=f"{name}.title"
         )
-        if (
-            st.button(on_primary(screen().palette, t("shell.save")), type="primary", key=f"{name}.confirm")
-            and title.strip()
-        ):
-            try:
-                workspace.save_segment(Segment(title.strip()[:_LONGEST_NAME], user_ids=frozenset(user_ids)))
-            except OpsError as error:
-                st.error(error.sentence(t))
-                return
-            st.toast(t("shell.segment_saved", name=title.strip()), icon=":material/check:")
-            st.rerun()
+        if not st.button(on_primary(screen().palette, t("shell.save")), type="primary", key=f"{name}.confirm"):
+            return
+        if not title.strip():
+            st.error(t("error.saved_needs_name"))
+            return
+        try:
+            workspace.save_segment(Segment(title.strip()[:_LONGEST_NAME], user_ids=frozenset(user_ids)))
+        except OpsError as error:
+            st.error(plain(error.sentence(t)))
+            return
+        st.toast(t("shell.segment_saved", name=plain(title.strip())), icon=":material/check:")
+        st.rerun()
 
     ask()

@@ -11,6 +11,7 @@ from ops_core.analyses.saved_views import SavedView
 from ops_core.errors import OpsError
 from ui import address, links
 from ui.current import Screen
+from ui.layout import close_menu, menu_key
 from ui.session import remembered
 from ui.text import on_primary, plain, small
 
@@ -22,14 +23,16 @@ def control(screen: Screen) -> None:
     """A popover with the saved views of the workspace."""
     t = screen.t
     saved = [one for one in remembered(saved_views.saved_views, screen.workspace) if links.exists(one.page)]
-    with st.popover(t("views.views"), key=f"views_chip.{address.page()}"):  # closed again on the page that it opens
+    key = f"views_chip.{address.page()}"  # closed again on the page that it opens
+    closing = {"on_click": close_menu, "args": (key,)}
+    with st.popover(t("views.views"), key=menu_key(key)):
         for view in saved[:_MOST_LINKS]:
             links.view_link(view.page, _label(view, screen), view.parameters)
         if not saved:
             st.markdown(small(t("views.none")))
-        if st.button(t("views.save"), key="views_save", icon=":material/bookmark_add:"):
+        if st.button(t("views.save"), key="views_save", icon=":material/bookmark_add:", **closing):
             _save(screen)
-        if saved and st.button(t("views.change"), key="views_change", icon=":material/edit:"):
+        if saved and st.button(t("views.change"), key="views_change", icon=":material/edit:", **closing):
             _change(screen, {one.name: one for one in saved})
 
 

@@ -11,7 +11,7 @@ Limits: the bucket that holds the data's first day knows no earlier activity, so
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -41,11 +41,11 @@ class LifecycleQuery(ActivityQuery):
 class LifecycleResult:
     """Growth accounting.
 
-    `flow`: one row per bucket: bucket (its first local day or hour), new, returning, resurrected, newly_dormant,
-        dormant_stock (users), partial (bool: the bucket ends after as-of and enters no comparison), active (users),
-        quick_ratio ((new + resurrected) ÷ newly dormant; nan when nobody went dormant), left_censored (bool: the bucket
-        holds the data's first day, or is an hour of it), begins_early (bool: the bucket begins before that day, so it
-        is not covered whole).
+    `flow`: one row per bucket that has any time (an hour that clocks skip has none): bucket (its first local day or
+        hour), new, returning, resurrected, newly_dormant, dormant_stock (users), partial (bool: the bucket ends after
+        as-of and enters no comparison), active (users), quick_ratio ((new + resurrected) ÷ newly dormant; nan when
+        nobody went dormant), left_censored (bool: the bucket holds the data's first day, or is an hour of it),
+        begins_early (bool: the bucket begins before that day, so it is not covered whole).
     `is_latest`: no complete bucket follows those of the table in the data.
     """
 
@@ -68,14 +68,15 @@ def analyze(workspace: Workspace, query: LifecycleQuery) -> LifecycleResult:
     """
     spec = activity.ActivitySpec(names(query.event), query.filters, query.segment)
     first, end = bucket_range(workspace, query.period, query.grain)
+    rules = workspace.rules
     pairs = activity.user_buckets(workspace.store, spec, query.grain)
-    found = activity.flow(pairs, first, end)
+    skipped = _skipped(rules, pairs, first, end, query.grain)
+    found = _flow(pairs, skipped, first, end)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(found.newly_dormant > 0, (found.new + found.resurrected) / found.newly_dormant, np.nan)
-    rules = workspace.rules
-    buckets = np.arange(first, end)
+    buckets = np.setdiff1d(np.arange(first, end), skipped)
     first_day, _ = workspace.data_period().days(rules)
-    running = activity.bucket_end_us(rules, np.arange(first, end + 1), query.grain) > workspace.as_of_us
+    running = activity.bucket_end_us(rules, np.append(buckets, end), query.grain) > workspace.as_of_us
     table = pd.DataFrame(
         {
             "bucket": cohort_times(rules, query.grain, buckets),
@@ -92,6 +93,22 @@ def analyze(workspace: Workspace, query: LifecycleQuery) -> LifecycleResult:
         }
     )
     return LifecycleResult(query, table, bool(running[-1]))
+
+
+def _skipped(rules: TimeRules, pairs: activity.UserBuckets, first: int, end: int, grain: str) -> np.ndarray:
+    """Buckets up to `end` without an instant: the hour that a clock put forward leaves out, the day of a moved zone."""
+    earliest = min(int(pairs.buckets.min(initial=first)), first)
+    ends = activity.bucket_end_us(rules, np.arange(earliest - 1, end), grain)
+    return np.arange(earliest, end)[ends[1:] == ends[:-1]]
+
+
+def _flow(pairs: activity.UserBuckets, skipped: np.ndarray, first: int, end: int) -> activity.Flow:
+    """The flow in which the buckets before and after a skipped one are neighbours."""
+    if not len(skipped):
+        return activity.flow(pairs, first, end)
+    numbers = pairs.buckets - np.searchsorted(skipped, pairs.buckets)
+    before, after = (bound - int(np.searchsorted(skipped, bound)) for bound in (first, end))
+    return activity.flow(replace(pairs, buckets=numbers), before, after)
 
 
 def _holds(rules: TimeRules, buckets: np.ndarray, grain: str, day: int) -> np.ndarray:

@@ -25,6 +25,7 @@ from ops_core.locale import Translator
 PARTS = ("returning", "resurrected", "new")  # bottom to top; newly dormant goes below zero
 _LOST = "newly_dormant"
 _MARGIN = 150
+_FEW_BARS = 4  # with no more, remarks above the first and the last bar would meet
 _A_YEAR = 366  # days
 
 
@@ -68,23 +69,31 @@ def draw_flow(result: LifecycleResult, t: Translator, palette: Palette = LIGHT) 
     spread_ticks(fig, labels, _tick_texts(result, flow["bucket"], t))
     fig.with_room(bottom=BELOW)
     if cut.any():
-        fig.add_annotation(
-            x=labels[-1], y=1, yref="paper", yanchor="bottom", xanchor="right", xshift=12, showarrow=False,
-            text=t("lifecycle.partial" if flow["partial"].any() else "lifecycle.cut"), font={"color": palette.ink2},
-        )  # fmt: skip
-        fig.update_layout(margin={"t": 22})
+        _remark(fig, palette, labels[-1], t("lifecycle.partial" if flow["partial"].any() else "lifecycle.cut"), "right")
+    if len(flow) > _FEW_BARS and flow["left_censored"].iloc[0]:
+        _remark(fig, palette, labels[0], t("lifecycle.data_begin"), "left")
     return fig
+
+
+def _remark(fig: go.Figure, palette: Palette, label: str, text: str, side: str) -> None:
+    """A few words above the first or the last bar."""
+    fig.add_annotation(
+        x=label, y=1, yref="paper", yanchor="bottom", xanchor=side, xshift=12 if side == "right" else -12,
+        showarrow=False, text=text, font={"color": palette.ink2},
+    )  # fmt: skip
+    fig.update_layout(margin={"t": 22})
 
 
 def draw_quick_ratio(result: LifecycleResult, t: Translator, palette: Palette = LIGHT) -> go.Figure:
     """Users gained per user lost, complete buckets only; above 1 the base grows."""
     rows = result.complete
-    rows = rows[~rows["left_censored"] & rows["quick_ratio"].notna()]
+    rows = rows[~rows["left_censored"]]
+    known = rows["quick_ratio"].dropna()  # where nobody was lost there is no ratio: the line has a gap
     fig = figure(palette, height=260, right=46, hover="x")
     labels = [bucket_text(result, bucket, t) for bucket in rows["bucket"]]
     fig.add_scatter(
         x=labels, y=rows["quick_ratio"], mode="lines+markers", line={"color": palette.accent, "width": 2},
-        marker={"size": 5, "color": palette.accent}, cliponaxis=False,
+        marker={"size": 5, "color": palette.accent}, cliponaxis=False, connectgaps=False,
         customdata=[
             t("lifecycle.ratio_hover", ratio=t.number(row.quick_ratio, 2), gained=t.number(row.new + row.resurrected),
               lost=t.number(row.newly_dormant))
@@ -93,14 +102,15 @@ def draw_quick_ratio(result: LifecycleResult, t: Translator, palette: Palette = 
         hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
     reference(fig, palette, y=1)
-    if len(rows):
+    if len(known):
         fig.add_annotation(
-            x=labels[-1], y=rows["quick_ratio"].iloc[-1], text=f"<b>{t.number(rows['quick_ratio'].iloc[-1], 2)}</b>",
+            x=labels[rows.index.get_loc(known.index[-1])], y=known.iloc[-1],
+            text=f"<b>{t.number(known.iloc[-1], 2)}</b>",
             showarrow=False, xanchor="left", xshift=8, font={"color": palette.accent},
         )  # fmt: skip
-    top = float(max(rows["quick_ratio"].max() if len(rows) else 1, 1.2))
+    top = float(max(known.max() if len(known) else 1, 1.2))
     fig.update_yaxes(range=[0, top * 1.12], nticks=4, tickformat=".1f")
-    fig.update_xaxes(type="category")
+    fig.update_xaxes(type="category", categoryorder="array", categoryarray=labels)
     spread_ticks(fig, labels, _tick_texts(result, rows["bucket"], t))
     return fig
 
@@ -192,7 +202,7 @@ def paragraph(result: LifecycleResult, t: Translator) -> str:
         return ""
     last = rows.iloc[-1]
     return t(
-        "lifecycle.paragraph", bucket=bucket_text(result, last["bucket"], t), new=t.number(last["new"]),
+        "lifecycle.paragraph", bucket=_days_text(result, last["bucket"], t), new=t.number(last["new"]),
         returning=t.number(last["returning"]), resurrected=t.number(last["resurrected"]),
         lost=t.number(last["newly_dormant"]), stock=t.number(last["dormant_stock"]),
         ratio=t.number(last["quick_ratio"], 2),
@@ -208,7 +218,7 @@ def identities(result: LifecycleResult, t: Translator) -> str:
     names = ("active", "new", "returning", "resurrected")
     return t(
         "lifecycle.identities", **{name: t.number(last[name]) for name in names}, lost=t.number(last["newly_dormant"]),
-        before=t.number(before["active"]), bucket=bucket_text(result, last["bucket"], t),
+        before=t.number(before["active"]), bucket=_days_text(result, last["bucket"], t),
     )  # fmt: skip
 
 
@@ -235,10 +245,15 @@ def _when(result: LifecycleResult, t: Translator) -> str:
     grain, rows = result.query.grain, result.complete
     if result.is_latest or rows.empty:
         return t(f"lifecycle.last_{grain}")
-    first = rows["bucket"].iloc[-1]
-    if grain == "week":
-        return t("lifecycle.in_bucket", bucket=t.date_range(first.date(), first.date() + dt.timedelta(days=6)))
-    return t("lifecycle.in_bucket", bucket=bucket_text(result, first, t))
+    return t("lifecycle.in_bucket", bucket=_days_text(result, rows["bucket"].iloc[-1], t))
+
+
+def _days_text(result: LifecycleResult, bucket: pd.Timestamp, t: Translator) -> str:
+    """A bucket in a sentence: a week by its days, since its first day alone reads as a day."""
+    if result.query.grain != "week":
+        return bucket_text(result, bucket, t)
+    first = pd.Timestamp(bucket).date()
+    return t.date_range(first, first + dt.timedelta(days=6), year=_several_years(result))
 
 
 def bucket_text(result: LifecycleResult, bucket: pd.Timestamp, t: Translator) -> str:
@@ -250,8 +265,12 @@ def bucket_text(result: LifecycleResult, bucket: pd.Timestamp, t: Translator) ->
         return t.month(day.date())
     if result.query.grain == "quarter":
         return t("retention.quarter", quarter=(day.month - 1) // 3 + 1, year=day.year)
-    years = result.flow["bucket"].dt.year.nunique()
-    return t.date(day.date(), year=years > 1)
+    return t.date(day.date(), year=_several_years(result))
+
+
+def _several_years(result: LifecycleResult) -> bool:
+    years = result.flow["bucket"].dt.year
+    return bool((years != years.iloc[0]).any())
 
 
 def _tick_texts(result: LifecycleResult, buckets: pd.Series, t: Translator) -> list[str]:

@@ -32,7 +32,9 @@ def kind_name(kind: str, event: str, result: PathResult, t: Translator, n_events
         return start_name(result.query, t)
     if kind == OTHER:
         return t("paths.other", n=n_events) if n_events else t("paths.other_one")
-    return t("paths.nothing_more") if result.query.direction == "after" else t("paths.nothing_before")
+    # Where runs are one step, whoever only goes on with the event before is at an end, too.
+    which = "nothing_else" if result.query.collapse else "nothing_more"
+    return t(f"paths.{which}_{result.query.direction}")
 
 
 def level_name(level: int, query: PathQuery, t: Translator) -> str:
@@ -81,10 +83,10 @@ def headline(result: PathResult, t: Translator) -> str:
     direction = result.query.direction
     if first["kind"] == EVENT:
         return t(f"paths.headline_{direction}", event=first["event"], **told)
-    window = window_text(result.query.window_seconds, t)
-    if direction == "after":
-        return t("paths.headline_ended_after", window=window, **told)
-    return t("paths.headline_ended_before", window=window, start=start_name(result.query, t), **told)
+    told |= {"window": window_text(result.query.window_seconds, t), "start": start_name(result.query, t)}
+    # The start's own repeats are no steps where runs are one; "first seen" is no event and has none.
+    else_ = "_else" if result.query.collapse and result.query.start is not None else ""
+    return t(f"paths.headline_ended{else_}_{direction}", **told)
 
 
 def paragraph(result: PathResult, t: Translator, period_name: str) -> str:
@@ -95,7 +97,7 @@ def paragraph(result: PathResult, t: Translator, period_name: str) -> str:
     window = window_text(query.window_seconds, t)
     told = [t("paths.paragraph", n=query.levels, period=period_name, users=t.number(result.n_started), window=window)]
     others = [
-        t("paths.paragraph_part", name=node_name(row, result, t), share=t.share(row["share"]))
+        t(f"paths.paragraph_{row['kind']}", name=node_name(row, result, t), share=t.share(row["share"]))
         for _, row in _ranked(result).iloc[1:4].iterrows()
     ]
     if others:

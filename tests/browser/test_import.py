@@ -47,8 +47,8 @@ def test_a_gbk_file_with_defects_is_loaded_and_every_row_accounted_for(app, tab_
     page.get_by_role("button", name=re.compile("撤销该批次")).click()
     expect(page.get_by_text(re.compile("将从工作区移除"))).to_be_visible()
     page.get_by_role("button", name="撤销", exact=True).click()
-    expect(page.get_by_text(re.compile("已撤销"))).to_be_visible(timeout=20_000)
-    expect(page.get_by_text("还没有导入过数据")).to_be_visible()
+    expect(page.get_by_text(re.compile("已撤销 五行"))).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("目前没有有效的数据：下列批次都已撤销")).to_be_visible()
 
 
 def test_a_web_page_named_csv_is_one_sentence_and_changes_nothing(tab, tmp_path: Path):

@@ -37,9 +37,9 @@ def test_a_click_on_a_block_shows_its_users(tab):
     main = page.get_by_test_id("stMain")
     expect(main).to_contain_text("1,218 users: add_to_cart, 30.9% of all who started")
     # A block's label stands to its right; the band into it ends at its left.
-    press(page, label(page, "1,773"), 10, "no further event")
+    press(page, label(page, "1,773"), 10, "no other event")
     tab.settle()
-    expect(main).to_contain_text("1,773 users: no further event, 45.0% of all who started", timeout=LONG)
+    expect(main).to_contain_text("1,773 users: no other event, 45.0% of all who started", timeout=LONG)
     expect(page).to_have_url(re.compile(r"paths_group=1\.4"))
 
 
@@ -60,13 +60,28 @@ def test_a_second_click_soon_after_the_first_counts(tab):
     gone, opened = label(page, "1,773"), label(page, "915, 23.2%")
     main = page.get_by_test_id("stMain")
     for _ in range(2):
-        press(page, gone, 10, "no further event")
+        press(page, gone, 10, "no other event")
         page.wait_for_timeout(250)  # no hand is quicker at another place
         press(page, opened, 40, "view_item → open_app")
         page.wait_for_timeout(300)
         tab.settle()
         expect(main).to_contain_text("915 users: view_item → open_app, 23.2% of all who started", timeout=LONG)
         expect(page).to_have_url(re.compile(r"paths_group=1\.0\.1"))
+
+
+def test_the_menu_that_opens_a_table_does_not_cover_it(tab):
+    page = tab.open(f"/paths?{WEEK}")
+    flow(page)
+    for label, button in (("Actions", "Show the table"), ("Views", "Save this view")):
+        page.get_by_role("button", name=label).first.click()
+        page.get_by_role("button", name=button).click()
+        dialog = page.get_by_role("dialog").filter(has_not=page.get_by_role("button", name=button))
+        expect(dialog).to_be_visible(timeout=LONG)
+        expect(page.get_by_test_id("stPopoverBody")).to_have_count(0, timeout=LONG)
+        dialog.get_by_role("button", name="Close").click()
+        expect(dialog).to_have_count(0, timeout=LONG)
+    page.get_by_role("button", name="Actions").first.click()  # it opens again
+    expect(page.get_by_role("button", name="Show the table")).to_be_visible(timeout=LONG)
 
 
 def test_a_path_becomes_a_funnel_and_back_leads_to_the_paths(tab):

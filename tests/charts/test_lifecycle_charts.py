@@ -100,6 +100,53 @@ def test_a_week_that_others_follow_is_called_by_its_days():
     assert "last week" in overview.headline(latest, EN)
 
 
+def test_a_week_in_a_sentence_is_its_days_not_its_first_day():
+    rows = [("ann", "open", "2026-01-05"), ("ann", "open", "2026-01-12"), ("bob", "open", "2026-01-13")]
+    with workspace_of([*rows, ("ann", "open", "2026-01-19")], as_of="2026-01-26") as workspace:
+        weeks = lifecycle.analyze(workspace, lifecycle.LifecycleQuery(Period("2026-01-05", "2026-01-26"), "week"))
+        days = lifecycle.analyze(workspace, lifecycle.LifecycleQuery(Period("2026-01-05", "2026-01-26"), "day"))
+    for words in (charts.paragraph, charts.identities):
+        assert words(weeks, EN).replace("\u00a0", " ").startswith("19–25 Jan: ")
+        assert words(weeks, ZH).replace("\u2060", "").startswith("1月19日至25日：")
+        assert words(days, ZH).replace("\u2060", "").startswith("1月25日：")
+
+
+def test_the_first_bar_says_that_the_data_begin_there(shop):
+    for first, is_said in (("2026-01-05", True), ("2026-01-19", False)):
+        result = lifecycle.analyze(shop, lifecycle.LifecycleQuery(Period(first, "2026-04-13"), "week"))
+        said = [note.text for note in charts.draw_flow(result, EN, LIGHT).layout.annotations]
+        assert ("data begin: all are new" in said) == is_said
+        assert "hatched: incomplete" in said
+
+
+def test_the_line_of_the_quick_ratio_breaks_where_nobody_was_lost():
+    # Nobody is lost in the week of the 19th, where ann and bob both come back.
+    seen = {"ann": (5, 12, 19), "bob": (12, 19, 26), "cy": (5,), "dan": (26,), "eve": (28,)}
+    rows = [(user, "open", f"2026-01-{day:02}") for user, days in seen.items() for day in days]
+    with workspace_of(rows, as_of="2026-02-02") as workspace:
+        result = lifecycle.analyze(workspace, lifecycle.LifecycleQuery(Period("2026-01-05", "2026-02-02"), "week"))
+    line = charts.draw_quick_ratio(result, EN, LIGHT).data[0]
+    assert [charts.bucket_text(result, bucket, EN) for bucket in result.flow["bucket"][1:]] == list(line.x)
+    assert list(line.y) == pytest.approx([1.0, float("nan"), 2.0], nan_ok=True)
+    assert not line.connectgaps
+
+
+def test_a_line_without_any_ratio_is_drawn_all_the_same():
+    rows = [("ann", "open", "2026-01-05"), ("ann", "open", "2026-01-12")]
+    with workspace_of(rows, as_of="2026-01-19") as workspace:
+        result = lifecycle.analyze(workspace, lifecycle.LifecycleQuery(Period("2026-01-05", "2026-01-19"), "week"))
+    assert charts.draw_quick_ratio(result, EN, LIGHT).layout.yaxis.range[1] > 1
+
+
+def test_the_words_do_not_call_dormant_what_is_not_churned(shop):
+    result = lifecycle.analyze(shop, lifecycle.LifecycleQuery(Period("2026-02-02", "2026-04-13"), "week"))
+    stock = int(result.complete["dormant_stock"].iloc[-1])
+    assert f"Of all who were ever active before, {stock} stayed away." in charts.paragraph(result, EN)
+    assert "沉默用户共" not in charts.paragraph(result, ZH)
+    drawn = charts.draw_stages(lifecycle.stages(shop), EN, LIGHT)
+    assert any("never active included" in (note.text or "") for note in drawn.layout.annotations)
+
+
 def test_tiles_colour_only_what_is_unusual(shop):
     result = kpis.analyze(shop, kpis.KpiQuery())
     shown = overview.tiles(result, EN)

@@ -103,8 +103,43 @@ def test_the_headline_names_a_clear_leader_and_its_n():
     assert headline(rows) == "After buy, 75.0% next do view (60 of 80)"
     assert "75.0%" in headline(rows, "zh")
     assert (
-        headline(crowd(60, None) + crowd(20, "pay", 100)) == "After buy, 75.0% do nothing more within 1 hour (60 of 80)"
+        headline(crowd(60, None) + crowd(20, "pay", 100), collapse=False)
+        == "After buy, 75.0% do nothing more within 1 hour (60 of 80)"
     )
+
+
+def test_where_runs_are_one_step_going_on_is_not_called_nothing():
+    # 60 buy twice and 20 pay: with a run as one step the 60 are at an end, yet they did something.
+    rows = crowd(60, "buy") + crowd(20, "pay", 100)
+    assert headline(rows) == "After buy, 75.0% do nothing other than buy again within 1 hour (60 of 80)"
+    assert headline(rows, "zh") == "做完“buy”之后，75.0% 的用户在 1 小时内除继续“buy”外没有做别的事（80 人中的 60 人）"
+    assert headline(rows, collapse=False) == "After buy, 75.0% next do buy (60 of 80)"
+    # Whoever was merely seen first has done nothing that could go on.
+    assert "nothing more" in headline(crowd(60, None), start=None, hidden=("buy",))
+
+
+@pytest.mark.parametrize(
+    ("collapse", "direction", "said"),
+    [
+        (True, "after", "buy → no other event"),
+        (False, "after", "buy → no further event"),
+        (True, "before", "no other earlier event → buy"),
+        (False, "before", "no earlier event → buy"),
+    ],
+)
+def test_the_end_of_a_path_says_what_it_leaves_open(collapse: bool, direction: str, said: str):
+    query = PathQuery("buy", WEEK, 3_600, direction=direction, collapse=collapse)
+    with workspace_of([("ann", "open", "2026-09-05 00:00:00"), *crowd(5, None)], as_of="2026-09-14") as workspace:
+        result = paths.analyze(workspace, query)
+    assert path_words.readable_paths(result, translator("en"), 1)["path"].tolist() == [said]
+    assert ("nothing other than buy" in path_words.headline(result, translator("en"))) == collapse
+
+
+def test_names_of_events_stand_apart_from_their_shares():
+    with workspace_of(crowd(60, "view") + crowd(20, "3", 100), as_of="2026-09-14") as workspace:
+        result = paths.analyze(workspace, PathQuery("buy", WEEK, 3_600))
+    assert "其次是：“3” 25.0%。" in path_words.paragraph(result, translator("zh"), "本周")
+    assert "“3” 25.0%" in path_words.paragraph(result, translator("en"), "The week")
 
 
 def test_two_that_chance_could_swap_are_told_as_equal():
@@ -115,15 +150,17 @@ def test_two_that_chance_could_swap_are_told_as_equal():
 
 def test_no_path_is_said_in_words():
     assert headline(crowd(3, None), period=Period("2026-09-01", "2026-09-02")) == (
-        "Nobody started such a path in this period"
+        "Nobody started such a path in this period: choose another start or a longer period"
     )
-    assert headline(crowd(3, None), window_seconds=10**7).startswith("No path is complete yet: the windows of all 3")
+    too_long = headline(crowd(3, None), window_seconds=10**7)
+    assert too_long.startswith("No path is complete yet: the windows of all 3")
+    assert too_long.endswith("choose a shorter one or an earlier period")
 
 
 def test_a_path_reads_in_order_of_time(result: paths.PathResult, demo_workspace):
     t = translator("en")
     texts = path_words.readable_paths(result, t, 3)["path"].tolist()
-    assert texts[0] == "view_item → no further event"
+    assert texts[0] == "view_item → no other event"
     assert texts[1] == "view_item → add_to_cart → begin_checkout → submit_order → pay → …"
     back = paths.analyze(demo_workspace, PathQuery("pay", WEEK, 86_400, direction="before", levels=1))
     assert path_words.readable_paths(back, t, 1)["path"].tolist() == ["… → submit_order → pay"]
