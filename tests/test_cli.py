@@ -308,3 +308,19 @@ def test_compact_says_what_it_did(rows: Path, tmp_path: Path, capsys: pytest.Cap
     opsdeck("load", later)
     assert opsdeck("compact") == 0
     assert "2 pieces are one now" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_in_a_sentence(
+    rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    assert opsdeck("convert", rows, "--out", tmp_path / "file" / "out") == 1
+    assert "--out" in capsys.readouterr().err
+    assert opsdeck("--lang", "zh", "convert", rows, "--out", tmp_path / "file") == 1
+    assert "--out" in capsys.readouterr().err
+    (tmp_path / "out" / "shop.csv_converted.csv").mkdir(parents=True)
+    assert opsdeck("convert", rows, "--out", tmp_path / "out") == 1
+    assert str(tmp_path / "out") in capsys.readouterr().err
+    monkeypatch.setenv("OPSDECK_HOME", str(tmp_path / "file" / "home"))
+    assert opsdeck("load", rows) == 1
+    assert "shop.duckdb" in capsys.readouterr().err

@@ -128,4 +128,4 @@ def _opened(upload: Upload, options: SourceOptions, progress: Progress) -> Look:
             raise uploads.stopped()
 
     source = open_source(upload.path, options=options, pulse=pulse)
-    return Look(source, source.sample(SAMPLE_ROWS).drop(columns="line"))
+    return Look(source, source.sample(SAMPLE_ROWS).iloc[:, 1:])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import click
@@ -42,6 +44,15 @@ def existing(name: str | None) -> Path:
 
 
 def made(path: Path) -> Path:
-    """The path, its folder made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """The path, its folder made.
+
+    Raises:
+        StoreError: there is no folder that can be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError("workspace_folder", path=path.name, reason=error.strerror or "") from error
+    if not os.access(path.parent, os.W_OK):
+        raise StoreError("workspace_folder", path=path.name, reason=os.strerror(errno.EACCES))
     return path

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ops_core.errors import IntakeError
-from ops_core.intake.container import LARGEST_RATIO, TABLE_ENDINGS
+from ops_core.intake.container import LARGEST_RATIO, TABLE_ENDINGS, member_name, short_name
 
 _LARGEST = 2_000_000_000
 _SMALL = 10_000_000
@@ -47,7 +47,8 @@ def _is_table(item: zipfile.ZipInfo) -> bool:
 
 def _written(archive: zipfile.ZipFile, item: zipfile.ZipInfo, folder: Path) -> Path:
     # Only the last part of the name is used: a path inside an archive must not lead elsewhere.
-    target = folder / (Path(item.filename.replace("\\", "/")).name or "table.csv")
+    name = Path(member_name(item).replace("\\", "/")).name
+    target = folder / (short_name(name) or "table.csv")
     with archive.open(item) as source, target.open("wb") as file:
         shutil.copyfileobj(source, file, 1 << 20)  # never more than the declared size, which was checked
     return target

@@ -7,16 +7,15 @@ import itertools
 
 import duckdb
 
-from ops_core.intake import typed_rows
+from ops_core.intake import columns, typed_rows
 from ops_core.intake.notes import Note, info, warning
-from ops_core.intake.proof import Typed
+from ops_core.intake.proof import KEYS, Typed
 from ops_core.model.time import TimeRules
 from ops_core.store.store import utc_datetime
 
 # Further ahead than this a time can only be wrong; clocks and zones explain the hours before.
 AHEAD = dt.timedelta(days=2)
 _FEW = 0.05
-_DAMAGED = "^\\d(\\.\\d+)?[eE]\\+\\d+$"
 _IDS = "CREATE OR REPLACE TEMP TABLE ids_of_batch AS SELECT DISTINCT user_id FROM typed WHERE reason IS NULL"
 # Events know their ids already: a big file is not gone through for them again.
 _IDS_OF_ACTIONS = "CREATE OR REPLACE TEMP TABLE ids_of_batch AS SELECT user_id FROM incoming_keys"
@@ -34,7 +33,7 @@ def id_notes(cursor: duckdb.DuckDBPyConnection, typed: Typed, kind: str) -> list
     cursor.execute(_IDS_OF_ACTIONS if kind in ("events", "orders") else _IDS)
     notes = []
     query = "SELECT count(*), min(user_id) FROM ids_of_batch WHERE regexp_matches(user_id, $pattern)"
-    n, example = cursor.execute(query, {"pattern": _DAMAGED}).fetchone()
+    n, example = cursor.execute(query, {"pattern": columns.DAMAGED}).fetchone()
     if n:
         notes.append(warning("ids_damaged", column=field.label, n=n, example=example))
     query = """
@@ -46,6 +45,22 @@ def id_notes(cursor: duckdb.DuckDBPyConnection, typed: Typed, kind: str) -> list
     if alike:
         shown = [" = ".join(repr(one) for one in examples) for _, examples in alike]
         notes.append(warning("ids_look_alike", n=int(alike[0][0]), examples=shown))
+    return notes
+
+
+def key_notes(cursor: duckdb.DuckDBPyConnection, typed: Typed) -> list[Note]:
+    """Numbers of orders and events that a spreadsheet cut: they count as missing."""
+    notes = []
+    for field in typed.fields:
+        if field.name not in KEYS or field.constant is not None:
+            continue
+        query = "SELECT 1 FROM typed WHERE {name} IS NULL LIMIT 1".replace("{name}", field.name)
+        if cursor.execute(query).fetchone() is None:  # the source is gone through again only where some are missing
+            continue
+        query = "SELECT count(DISTINCT {c}), min({c}) FROM staged WHERE regexp_matches({c}, $pattern)"
+        found = cursor.execute(query.replace("{c}", field.source), {"pattern": columns.DAMAGED}).fetchone()
+        if found[0]:
+            notes.append(warning("keys_damaged", column=field.label, n=found[0], example=found[1].strip()))
     return notes
 
 

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import IO
 
 from ops_core.errors import IntakeError
+from ops_core.intake import encoding as encodings
 from ops_core.intake.notes import Note, info, warning
 
 LARGEST_UNPACKED = 20_000_000_000
 LARGEST_RATIO = 200
 _BLOCK = 1 << 20
+_HEAD = 1 << 16
+_LINES_OF_HEAD = 20
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _HTML = re.compile(
     rb"\s*(<!doctype html|<html|<head|<body|<script|<\?xml[^>]*>\s*<(html|!doctype html))", re.IGNORECASE
@@ -28,7 +31,11 @@ _REFUSED = (
     (re.compile(rb"\x7fELF|MZ\x90|\x89PNG|\xff\xd8\xff|GIF8|ORC|Obj\x01|ARROW1|SQLite format 3"), "not_a_table"),
     (re.compile(rb"Rar!|7z\xbc\xaf\x27\x1c|\xfd7zXZ|BZh[1-9]"), "unknown_archive"),
 )
-TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".dat", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls")
+_WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+_PARQUETS = (".parquet", ".pq")
+TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".dat", ".json", ".jsonl", ".ndjson", *_PARQUETS, *_WORKBOOKS)
+_UTF8_NAME = 0x800
+_LONGEST_NAME = 200  # bytes: names of files have room for 255, and something may stand in front
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def open_container(path: Path, staging: Path, nested: bool = False) -> Container
     """
     try:
         with path.open("rb") as file:
-            head = file.read(65536)
+            head = file.read(_HEAD)
     except FileNotFoundError:
         raise IntakeError("file_missing", file=path.name) from None
     except (IsADirectoryError, PermissionError):
@@ -63,7 +70,7 @@ def open_container(path: Path, staging: Path, nested: bool = False) -> Container
     if kind == "zip":
         return _unzip(path, staging)
     notes = ()
-    usual = {"excel": (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"), "parquet": (".parquet", ".pq"), "text": ()}
+    usual = {"excel": _WORKBOOKS, "parquet": _PARQUETS, "text": ()}
     if kind in ("excel", "parquet") and path.suffix.lower() not in usual[kind]:
         notes = (info("not_as_named", file=path.name, kind=kind.capitalize()),)
     if kind == "text" and path.suffix.lower() in usual["excel"]:
@@ -91,17 +98,30 @@ def _kind(head: bytes, path: Path) -> str:
 
 def _json_kind(text: bytes, path: Path) -> str:
     """JSON lines are read, one JSON document is refused, everything else is delimited text."""
-    stripped = text.lstrip()
-    if not stripped.startswith((b"{", b"[")):
+    if not text.lstrip(b"\xff\xfe\0 \t\r\n").startswith((b"{", b"[")):
         return "text"
-    first = stripped.split(b"\n", 1)[0].strip()
-    if _is_object(first):
+    whole = len(text) < _HEAD - len(b"\xef\xbb\xbf")
+    stripped = _as_utf8(text).lstrip()
+    lines = [line.strip() for line in stripped.split(b"\n")[: _LINES_OF_HEAD + 1] if line.strip()]
+    if _is_object(lines[0]):
         return "json_lines"
-    whole = len(text) < 65536
+    # A first line that was cut off hides no lines of objects; of a document hardly a line is one.
+    checked = lines[:_LINES_OF_HEAD]
+    if stripped.startswith(b"{") and 2 * sum(map(_is_object, checked)) >= len(checked) > 1:
+        return "json_lines"
     looks_json = re.match(rb'\[\s*(\{\s*"|\[|\])|\{\s*"[^"]*"\s*:|\{\s*\}', stripped)
     if looks_json and (not whole or _parses(stripped)):
         raise IntakeError("is_json", file=path.name)
     return "text"
+
+
+def _as_utf8(text: bytes) -> bytes:
+    """The beginning of a file as UTF-8, whatever it is written in; as it is where that cannot be told."""
+    try:
+        encoding = encodings.detect(text)
+    except IntakeError:
+        return text
+    return text[encoding.mark_bytes :].decode(encoding.name, "replace").encode("utf-8", "replace")
 
 
 def _is_object(line: bytes) -> bool:
@@ -130,7 +150,7 @@ def _zip_kind(path: Path) -> str:
 
 
 def _gunzip(path: Path, staging: Path) -> Path:
-    target = staging / f"{len(list(staging.iterdir()))}-{path.name.removesuffix('.gz')}"
+    target = staging / f"{len(list(staging.iterdir()))}-{short_name(path.name.removesuffix('.gz'))}"
     limit = min(LARGEST_UNPACKED, max(LARGEST_RATIO * path.stat().st_size, 10_000_000))
     try:
         with gzip.open(path) as packed:
@@ -147,18 +167,50 @@ def _unzip(path: Path, staging: Path) -> Container:
         ]
         tables = [item for item in members if item.filename.lower().endswith(TABLE_ENDINGS)]
         if len(tables) != 1:
-            names = [item.filename for item in tables or members][:8]
+            names = [member_name(item) for item in tables or members][:8]
             raise IntakeError("archive_of_several" if tables else "archive_without_table", file=path.name, found=names)
         member = tables[0]
-        target = staging / f"{len(list(staging.iterdir()))}-{Path(member.filename).name}"
+        target = staging / f"{len(list(staging.iterdir()))}-{short_name(Path(member_name(member)).name)}"
         limit = min(LARGEST_UNPACKED, max(LARGEST_RATIO * member.compress_size, 10_000_000))
         try:
             with archive.open(member) as packed:
                 _copy(packed, target, limit, path.name)
-        except (zipfile.BadZipFile, RuntimeError, zlib.error, EOFError, NotImplementedError):
+        except (zipfile.BadZipFile, RuntimeError, zlib.error, EOFError, NotImplementedError, OSError):
             raise IntakeError("damaged_archive", file=path.name) from None
-    note = warning("unpacked_one_of", file=member.filename) if len(members) > 1 else info("unpacked", file=path.name)
+    note = (
+        warning("unpacked_one_of", file=member_name(member)) if len(members) > 1 else info("unpacked", file=path.name)
+    )
     return _renamed(open_container(target, staging, True), note)
+
+
+def member_name(item: zipfile.ZipInfo) -> str:
+    """The name of a file in a zip. Programs on Chinese systems write it in GBK and do not say so: it is taken for that
+    where the characters are everyday ones.
+    """
+    if item.flag_bits & _UTF8_NAME or item.filename.isascii():
+        return item.filename
+    try:
+        written = item.filename.encode("cp437")
+    except UnicodeEncodeError:
+        return item.filename
+    for name in ("utf-8", "gb18030"):
+        try:
+            text = written.decode(name)
+        except UnicodeDecodeError:
+            continue
+        rare = sum(char > "\x7f" and not char.encode("gb2312", "ignore") for char in text)
+        if name == "utf-8" or 2 * rare < sum(char > "\x7f" for char in text):
+            return text
+    return item.filename
+
+
+def short_name(name: str) -> str:
+    """A file name that every disk takes, with its ending."""
+    if len(name.encode("utf-8", "replace")) <= _LONGEST_NAME:
+        return name
+    ending = Path(name).suffix if Path(name).suffix.lower() in TABLE_ENDINGS else ""
+    room = _LONGEST_NAME - len(ending)
+    return name.removesuffix(ending).encode("utf-8", "replace")[:room].decode("utf-8", "ignore") + ending
 
 
 def _renamed(found: Container, note: Note) -> Container:

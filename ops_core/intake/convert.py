@@ -44,14 +44,21 @@ def convert(
     A file without rows gives a converted file with its heading (or nothing) and a report that says so.
 
     Raises:
-        IntakeError: the file is no table (a web page, a damaged workbook …); nothing is written.
+        IntakeError: the file is no table (a web page, a damaged workbook …), and nothing is written; or the folder
+            cannot be written to.
     """
     path, folder = Path(path), Path(out_dir)
-    t = t or translator("en")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _converted(path, folder, options or SourceOptions(), t or translator("en"))
+    except OSError as error:
+        raise IntakeError("out_unwritable", folder=str(folder), reason=error.strerror or "") from error
+
+
+def _converted(path: Path, folder: Path, options: SourceOptions, t: Translator) -> ConvertReport:
     converted, rejects = folder / f"{path.name}_converted.csv", folder / f"{path.name}_rejects.csv"
     try:
-        with open_source(path, options=replace(options or SourceOptions(), mend=True)) as source:
+        with open_source(path, options=replace(options, mend=True)) as source:
             _write_rows(source, converted)
             _write_rejects(source, rejects, t)
             return ConvertReport(

@@ -38,6 +38,9 @@ _CONVINCING = 0.45
 # These letters are about 80 % of Russian, Ukrainian and Bulgarian text, and 45 % of the alphabet.
 _USUAL_CYRILLIC, _USUAL_SHARE = frozenset("оеаинтсрвлкмдпу"), 0.7
 
+# What else stands in Russian and Ukrainian tables; the signs and letters that are not here are bytes of something else.
+_BESIDE_CYRILLIC = frozenset("ёЁіїєґІЄ№«»–—’\u00a0")
+
 
 @dataclass(frozen=True)
 class _Level:
@@ -282,14 +285,17 @@ def _single_byte_score(sample: bytes, name: str) -> float:
 
 
 def _cyrillic_score(high: list[str]) -> float:
-    """Cyrillic letters, mostly the usual ones (bytes of another script hit all letters alike), few capitals inside."""
+    """Cyrillic letters, mostly the usual ones (bytes of another script hit all letters alike), few capitals inside, and
+    next to no signs.
+    """
     cyrillic = [char for char in high if "А" <= char <= "я" or char in "ёЁ№"]
     if not cyrillic:
         return 0.0
     usual = sum(char.lower() in _USUAL_CYRILLIC for char in cyrillic) / len(cyrillic)
     inner_capitals = sum(a.islower() and b.isupper() for a, b in itertools.pairwise(high))
     share, spread = len(cyrillic) / len(high), min(1.0, usual / _USUAL_SHARE)
-    return 0.9 * share * spread - 0.5 * inner_capitals / len(high)
+    foreign = sum(char not in _BESIDE_CYRILLIC and not "А" <= char <= "я" for char in high)
+    return 0.9 * share * spread - (0.5 * inner_capitals + 2 * foreign) / len(high)
 
 
 def _latin_score(text: str) -> float:

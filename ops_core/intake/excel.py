@@ -28,6 +28,9 @@ _CELL = re.compile(rb'<c\b[^>]*?\br="([A-Z]{1,3})(\d{1,7})"')
 _ERROR_CELL = re.compile(rb'<c\b(?=[^>]*\bt="e")[^>]*?\br="[A-Z]{1,3}(\d{1,7})"')
 _FORMULA_WITHOUT_VALUE = re.compile(rb"<f\b[^>]*?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>")
 
+_WORKBOOK = "xl/workbook.xml"
+_FROM_1904 = re.compile(rb'<(?:\w+:)?workbookPr\b[^>]*\bdate1904="(?:1|true|on)"')
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -40,6 +43,7 @@ class Sheet:
     name: str
     notes: tuple[Note, ...]
     cells: tuple[int, int, int, int] = (0, 10**9, 1, 10**9)
+    days_from_1904: bool = False
 
     def records(self) -> Iterator[Record]:
         """The rows, blank ones included."""
@@ -51,7 +55,7 @@ class Sheet:
                     continue
                 cells = row[first : last + 1]
                 filled = any(cells)
-                raw = "\t".join(cells) if filled else ""
+                raw = "\t".join(cells).replace("\n", " ") if filled else ""
                 yield Record(line, list(cells) if filled else None, raw, None if filled else "blank")
 
 
@@ -78,7 +82,7 @@ def open_workbook(path: Path, staging: Path, sheet: str | None = None) -> Sheet:
         notes.append(info("sheet", sheet=answer["sheet"]))
     if answer["hidden"]:
         notes.append(warning("hidden_sheets", sheets=answer["hidden"]))
-    return Sheet(target, str(answer["sheet"]), tuple(notes), cells or Sheet.cells)
+    return Sheet(target, str(answer["sheet"]), tuple(notes), cells or Sheet.cells, _counts_from_1904(path))
 
 
 def _range(sheet: str | None) -> tuple[str | None, tuple[int, int, int, int] | None]:
@@ -123,6 +127,14 @@ def _check_archive(path: Path) -> list[Note]:
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError):
         raise IntakeError("damaged_workbook", file=path.name) from None
     return notes
+
+
+def _counts_from_1904(path: Path) -> bool:
+    """Whether days are counted from 1904 on, as workbooks of old Macs do; what is formatted as a date is read so."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return _WORKBOOK in archive.namelist() and _FROM_1904.search(archive.read(_WORKBOOK)) is not None
 
 
 def _check_part(file: str, part: str, content: bytes) -> list[Note]:

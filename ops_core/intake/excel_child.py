@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import python_calamine as calamine
 
 _MIDNIGHT = dt.time()
+_LARGEST_WHOLE = 2**53  # a float holds every whole number up to it
 _TINY = 20  # a sheet with that many times fewer rows than another is taken for its cover or legend
 
 
@@ -26,7 +27,7 @@ def text_of(value: object) -> str:
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        return str(int(value)) if value.is_integer() and abs(value) <= _LARGEST_WHOLE else repr(value)
     if isinstance(value, dt.datetime):
         return value.date().isoformat() if value.time() == _MIDNIGHT else value.isoformat(" ")
     return "" if value is None else str(value)

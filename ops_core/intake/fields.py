@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -87,6 +88,21 @@ def property_fields(guess: Guess, sample: pd.DataFrame) -> list[Field]:
     ]
 
 
-def property_name(field: Field) -> str:
-    """The name a property goes by: the column's, or with a sign behind it where the word is taken."""
-    return field.label + "_" if field.label in _RESERVED else field.label
+def property_names(others: Sequence[Field], own: Collection[str] = ()) -> list[str]:
+    """The names that properties go by: the columns', or with signs behind them where a name is taken.
+
+    `own` are the names of properties that the kind itself makes. A column keeps its name where it can, wherever it
+    stands: what `value` is called must not depend on whether `value_` is to its left.
+    """
+    refused = {*_RESERVED, *own}
+    taken = {*refused, *(field.label for field in others)}
+    names: list[str] = []
+    for field in others:
+        name = field.label
+        if name in refused:
+            while name in taken:
+                name += "_"
+        refused.add(name)
+        taken.add(name)
+        names.append(name)
+    return names

@@ -25,7 +25,7 @@ from ops_core.store import Store, saved
 from ops_core.store.batches import newest_batch
 
 _RECORD = "watched_file"
-_ENDINGS = (*TABLE_ENDINGS, ".pq", ".gz", ".zip")
+_ENDINGS = (*TABLE_ENDINGS, ".gz", ".zip")
 _UNFINISHED = (".", "~$")
 
 

@@ -10,6 +10,7 @@ import duckdb
 import pandas as pd
 
 from ops_core.errors import IntakeError, QueryError
+from ops_core.intake.columns import TEXT
 from ops_core.intake.meaning import Guess
 from ops_core.intake.notes import Note, info
 from ops_core.intake.source import Source
@@ -97,9 +98,10 @@ def experiments_of(cursor: duckdb.DuckDBPyConnection, source: Source, guess: Gue
     if role.constant is not None:
         return [role.constant]
     source.stage(cursor, "experiments_of_file", False)
-    query = "SELECT DISTINCT coalesce(trim({column}::VARCHAR), $name) FROM experiments_of_file ORDER BY 1"
-    column = f"c{source.columns.index(role.column)}"
-    rows = cursor.execute(query.replace("{column}", column), {"name": Path(source.name).stem}).fetchall()
+    query = "SELECT DISTINCT coalesce({name}, $name) FROM experiments_of_file ORDER BY 1"
+    column = f"c{source.columns.index(role.column)}::VARCHAR"
+    query = query.replace("{name}", TEXT.replace("{c}", column))
+    rows = cursor.execute(query, {"name": Path(source.name).stem}).fetchall()
     return [row[0] for row in rows]
 
 

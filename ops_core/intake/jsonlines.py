@@ -28,7 +28,7 @@ class JsonTable:
 
 
 def read_json_lines(path: Path, target: Path) -> JsonTable:
-    """Write the objects of a file as rows of text; two passes, so that every key has its column.
+    """Write the objects of a file in UTF-8 as rows of text; two passes, so that every key has its column.
 
     Raises:
         IntakeError: no object at all, or more keys than a table can have.
@@ -46,7 +46,9 @@ def read_json_lines(path: Path, target: Path) -> JsonTable:
     rejects, rows = [], 0
     for line, item, raw in _objects(path):
         rows += 1
-        if item is None:
+        if "\ufffd" in raw:
+            rejects.append(Reject(line, "bad_characters", raw))
+        elif item is None:
             rejects.append(Reject(line, "bad_json", raw))
         else:
             writer.add(line, [item.get(key) for key in names])

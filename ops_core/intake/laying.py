@@ -6,7 +6,7 @@ the rest with `store(cursor, batch_id)`, which returns stored rows, first and la
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import PurePath
 
 import duckdb
@@ -115,10 +115,10 @@ class OrderLayer:
         return cursor.execute(query.replace("{f}", quote(field.name))).fetchone()[0] == 0
 
     def _lay_orders(self, cursor: duckdb.DuckDBPyConnection, typed: Typed, kept: Sequence[Field]) -> list[Column]:
-        wanted = {fields.property_name(field): typed.type(field.name) for field in kept}
         own = {"order_id": "text", "n_lines": "number"} if self._has_order else {}
         if "quantity" in typed.choices:
             own["quantity"] = "number"
+        wanted = _types(typed, kept, own)
         columns = layout.add_columns(cursor, "event", own | wanted)
         expressions = {"order_id": "any_value(order_id)", "n_lines": "count(*)", "quantity": "sum(quantity)"}
         sources = [expressions[name] for name in own] + [f"any_value({field.name})" for field in kept]
@@ -156,8 +156,7 @@ class UserLayer:
         if guess.role("signup_at") is not None:
             accounts.mark_repeated(cursor, typed, has_event_id=False)
         others = [field for field in typed.fields if field.is_property]
-        wanted = {fields.property_name(field): typed.type(field.name) for field in others}
-        self._columns = layout.add_columns(cursor, "user", wanted)
+        self._columns = layout.add_columns(cursor, "user", _types(typed, others))
         statement = """
             CREATE OR REPLACE TEMP TABLE incoming_records AS
             SELECT user_id, arg_max(signup_at, line) AS signup_at, count(*) AS n_rows {latest}
@@ -250,8 +249,8 @@ class UnitLayer:
     def store(self, cursor: duckdb.DuckDBPyConnection, batch_id: int) -> Stored:
         """Make the unit table of the batch."""
         columns = [
-            Column(f"unit:{batch_id}", fields.property_name(field), f"c{number}", self._typed.type(field.name))
-            for number, field in enumerate(self._others, 1)
+            Column(f"unit:{batch_id}", name, f"c{number}", kind)
+            for number, (name, kind) in enumerate(_types(self._typed, self._others).items(), 1)
         ]
         renamed = "".join(
             f", CAST({field.name} AS {PROPERTY_TYPES[column.type]}) AS {column.column_name}"
@@ -308,13 +307,18 @@ def _equal_lines(cursor: duckdb.DuckDBPyConnection) -> list[Note]:
     return [info("equal_lines_kept", n=n)] if n else []
 
 
+def _types(typed: Typed, others: Sequence[Field], own: Collection[str] = ()) -> dict[str, str]:
+    """Name → type of properties, one for each field and in their order."""
+    names = fields.property_names(others, own)
+    return {name: typed.type(field.name) for name, field in zip(names, others, strict=True)}
+
+
 def event_properties(
     cursor: duckdb.DuckDBPyConnection, typed: Typed, source_rules: TimeRules
 ) -> tuple[list[Column], str]:
     """Columns of the properties of events (made where new) and the SQL that fills them from `typed`."""
     others = [field for field in typed.fields if field.is_property]
-    wanted = {fields.property_name(field): typed.type(field.name) for field in others}
-    columns = layout.add_columns(cursor, "event", wanted)
+    columns = layout.add_columns(cursor, "event", _types(typed, others))
     values = "".join(
         f", {converted(_value(cursor, typed, field, source_rules), typed.type(field.name), column.type)}"
         f" AS {quote(column.column_name)}"

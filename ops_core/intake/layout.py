@@ -18,6 +18,7 @@ from ops_core.intake.tokenize import Record
 _PROFILE_ROWS = 500
 _MOST_HEADINGS = 4
 _ENOUGH_ROWS = 6
+_MOST_TITLES = 30  # bills begin with a dozen lines about the account
 _OTHER_DELIMITERS = (",", ";", "\t", "|", " ")
 
 
@@ -139,7 +140,7 @@ def _first_of_table(records: Sequence[Record], filled: Sequence[Record], width: 
 
 def _is_title(filled: Sequence[Record], start: int, width: int, blank_lines: set[int]) -> bool:
     """A row of a report's title block: nearly empty, with a gap below it or a single cell in a wide table."""
-    record, below = filled[start], filled[start + 1 : start + 8]
+    record, below = filled[start], filled[start + 1 : start + 1 + _MOST_TITLES]
     used = _used(record)
     if width < 3 or 2 * used > width or not any(_used(other) > used for other in below):
         return False

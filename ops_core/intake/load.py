@@ -95,7 +95,7 @@ def sampled(source: Source) -> pd.DataFrame:
         PresumptionError: they cannot be parsed.
     """
     try:
-        return source.sample(SAMPLE_ROWS).drop(columns="line")
+        return source.sample(SAMPLE_ROWS).iloc[:, 1:]
     except duckdb.Error:
         if source.is_presumed:
             raise PresumptionError from None
@@ -134,7 +134,7 @@ def would_go_for(store: Store, given: str | Path | pd.DataFrame, options: LoadOp
         IntakeError: the file cannot be taken.
     """
     with opened(store, given, options) as source:
-        guess, _ = understood(store, source, source.sample(SAMPLE_ROWS).drop(columns="line"), options)
+        guess, _ = understood(store, source, source.sample(SAMPLE_ROWS).iloc[:, 1:], options)
         bounds = instead.bounds_of(options.replace, guess, store.rules)
         with store.cursor() as cursor:
             experiments = instead.experiments_of(cursor, source, guess)
@@ -179,6 +179,7 @@ class _Import:
         counts = replace(counts, stored=n_stored)
         self.watch.step("summarising", 0.7)
         notes += checks.id_notes(cursor, typed, self.guess.kind)
+        notes += checks.key_notes(cursor, typed)
         notes += checks.clock_notes(cursor, typed, self.source_rules)
         notes += checks.stranger_notes(cursor, self.guess.kind)
         together = (*self.source.notes, *self.notes, *typed.notes, *room.notes, *notes, *of_layer)

@@ -7,8 +7,9 @@ cells, and `reason`: code of the first thing wrong with the row, null when it ca
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import pandas as pd
@@ -24,6 +25,9 @@ from ops_core.store import zones
 
 STAGED = "staged"
 PROPERTY_PREFIX = typed_table.PROPERTY_PREFIX
+KEYS = ("order_id", "event_id")  # rows with the same one are put together or left out
+_WITH_CARE = {"user_id": columns.ID} | dict.fromkeys(KEYS, columns.KEY)
+_WRAPPED = re.compile("[\t\n\ufeff]|^\\s*=")
 RAW = Reading("written", "text", "{c}")
 
 
@@ -80,7 +84,7 @@ def _as_text(column: str, kind: str) -> str:
         return column
     if kind in ("DOUBLE", "FLOAT"):
         # An id that lost its integer type to a missing cell is 17850 again, not 17850.0.
-        whole = f"{column} = floor({column}) AND abs({column}) < 1e15"
+        whole = f"{column} = floor({column}) AND abs({column}) <= 2 ** 53"
         return f"CASE WHEN {whole} THEN CAST({column} AS BIGINT)::VARCHAR ELSE {column}::VARCHAR END"
     return column + "::VARCHAR"
 
@@ -105,7 +109,7 @@ def lay_out(
         source.settle()
     stage(cursor, source, lines=not swift)
     try:
-        choices, notes = _chosen(cursor, fields, sample, date_order)
+        choices, notes = _chosen(cursor, source, fields, sample, date_order)
         typed = Typed(tuple(fields), choices, notes)
         if swift:
             raw = {field.name: RAW for field in fields if field.name in ("user_id", "event") and field.constant is None}
@@ -127,7 +131,11 @@ def lay_out(
 
 
 def _chosen(
-    cursor: duckdb.DuckDBPyConnection, fields: Sequence[Field], sample: pd.DataFrame, date_order: str | None
+    cursor: duckdb.DuckDBPyConnection,
+    source: Source,
+    fields: Sequence[Field],
+    sample: pd.DataFrame,
+    date_order: str | None,
 ) -> tuple[dict[str, Choice], tuple[Note, ...]]:
     """Readings that the sample suggests and that the pass over all rows will prove; where it suggests none, proven."""
     choices: dict[str, Choice] = {}
@@ -137,19 +145,27 @@ def _chosen(
         if reading is not None:
             choices[field.name] = Choice((reading,))
         else:
-            choices[field.name] = _settled(field, _prove(cursor, field, date_order), notes)
+            choices[field.name] = _settled(field, _prove(cursor, source, field, date_order), notes)
     return choices, tuple(notes)
 
 
-def _prove(cursor: duckdb.DuckDBPyConnection, field: Field, date_order: str | None) -> Choice:
-    return evidence.prove(
+def _prove(cursor: duckdb.DuckDBPyConnection, source: Source, field: Field, date_order: str | None) -> Choice:
+    found = evidence.prove(
         cursor, STAGED, field.index, field.label, field.wanted, date_order, asks=not field.is_property
     )
+    if not source.days_from_1904:
+        return found
+    return replace(found, readings=tuple(_from_1904(reading) for reading in found.readings))
+
+
+def _from_1904(reading: Reading) -> Reading:
+    return columns.SERIAL_1904 if reading is columns.SERIAL else reading
 
 
 def _suggested(field: Field, sample: pd.DataFrame) -> Reading | None:
     if field.wanted == "text":
-        return columns.WORDS
+        wrapped = field.is_property and any(map(_WRAPPED.search, sample.iloc[:, field.index].dropna()))
+        return columns.CAREFUL if wrapped else columns.WORDS
     cells = sample.iloc[:, field.index]
     if field.wanted == "time":
         return evidence.iso_shape(cells)
@@ -167,9 +183,11 @@ def _proven(
     create(cursor, typed.fields, choices | as_written, source, swift=bool(raw))
     wrong = [field for field in typed.fields if _is_unread(cursor, field, choices[field.name])]
     for field in wrong:
-        found = _prove(cursor, field, date_order)
+        found = _prove(cursor, source, field, date_order)
         choices[field.name] = _settled(field, found, notes)
-    if wrong:
+    odd = [field for field in typed.fields if field.name not in raw and _needs_care(cursor, field, choices[field.name])]
+    choices |= {field.name: Choice((_WITH_CARE.get(field.name, columns.CAREFUL),)) for field in odd}
+    if wrong or odd:
         create(cursor, typed.fields, choices | as_written, source, swift=bool(raw))
     return Typed(typed.fields, choices, tuple(notes))
 
@@ -194,13 +212,16 @@ def _all_good(cursor: duckdb.DuckDBPyConnection) -> bool:
     tomorrow = dt.datetime.now(dt.UTC).replace(tzinfo=None) + dt.timedelta(days=1)
     if cursor.execute(query.replace("{earliest}", EARLIEST), {"latest": tomorrow}).fetchone() is not None:
         return False
-    for table, column in (("incoming_users", "user_id"), ("incoming_names", "event")):
+    for table, column, words in (
+        ("incoming_users", "user_id", columns.ID),
+        ("incoming_names", "event", columns.CAREFUL),
+    ):
         statement = """
             CREATE OR REPLACE TEMP TABLE {table} AS
             SELECT written, {clean} AS name FROM (SELECT DISTINCT {column} AS written FROM typed)
         """
         statement = statement.replace("{table}", table).replace("{column}", column)
-        cursor.execute(statement.replace("{clean}", columns.TEXT.replace("{c}", "written")))
+        cursor.execute(statement.replace("{clean}", words.of("written")))
         query = "SELECT 1 FROM {table} WHERE name IS NULL LIMIT 1"
         if cursor.execute(query.replace("{table}", table)).fetchone() is not None:
             cursor.execute("DROP TABLE IF EXISTS incoming_users")
@@ -223,6 +244,16 @@ def _is_unread(cursor: duckdb.DuckDBPyConnection, field: Field, choice: Choice) 
     value = "coalesce(" + ", ".join(reading.of(field.source) for reading in choice.readings) + ", NULL)"
     present = columns.IS_PRESENT.replace("{c}", field.source)
     return cursor.execute(query.replace("{value}", value).replace("{present}", present)).fetchone() is not None
+
+
+def _needs_care(cursor: duckdb.DuckDBPyConnection, field: Field, choice: Choice) -> bool:
+    """Whether a text that a role wants has marks of an export around some cell, or was cut by a spreadsheet."""
+    if field.is_property or field.index is None or choice.type != "text":
+        return False
+    query = "SELECT 1 FROM typed WHERE {marks} LIMIT 1"
+    return (
+        cursor.execute(query.replace("{marks}", columns.NEEDS_CARE.replace("{c}", field.name))).fetchone() is not None
+    )
 
 
 def _all_plain(values: pd.Series) -> bool:

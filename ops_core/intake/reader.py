@@ -16,6 +16,8 @@ _REPAIRS = frozenset({"stray_quote_kept", "open_quote_kept", "zero_bytes_removed
 _SHOWN_LINES = 20
 _LONG_ROW = 1_000_000
 _TOTAL_INITIALS = frozenset("TtSsGgИи合总小汇總総합총")
+_COMMENT = "#"
+_TELLING = _TOTAL_INITIALS | {_COMMENT}
 
 
 @dataclass
@@ -50,6 +52,7 @@ class TableReader:
         self._cut_line = cut_line
         self._ragged: list[_Ragged] = []
         self._gap = False
+        self._has_marked_rows = False
         self._heading = [cell.strip() for cell in layout.header_cells]
         self._optional = len(layout.original) - _trailing_blank(layout.original)
         self._first_name = layout.header_cells[0] if layout.header_cells else None
@@ -74,6 +77,8 @@ class TableReader:
             else:
                 self._take(record)
         self._name_second_table()
+        if self._has_marked_rows:
+            self._take_comments()
         return account
 
     def _take(self, record: Record) -> None:
@@ -82,9 +87,21 @@ class TableReader:
             self.account.blank += 1
             self._gap = True
             return
-        if record.raw.startswith("#") and (cells is None or len(cells) != self._layout.width):
+        if record.raw.startswith(_COMMENT) and (cells is None or len(cells) != self._layout.width):
             self.account.comments.append(record)
             return
+        self._place(record)
+        self._gap = False
+
+    def _take_comments(self) -> None:
+        """Where rows of the table begin with the mark of a comment, those of another width are rows too."""
+        comments, self.account.comments = self.account.comments, []
+        for record in comments:
+            self._place(record)
+        self.account.rejects.sort(key=lambda reject: reject.line)
+
+    def _place(self, record: Record) -> None:
+        cells = record.cells
         self.account.rows += 1
         if cells is None:
             self._reject(record, record.code or "unclosed_quote")
@@ -92,7 +109,6 @@ class TableReader:
             self._other_width(record, cells)
         else:
             self._full(record, cells)
-        self._gap = False
 
     def _full(self, record: Record, cells: list[str]) -> None:
         doubtful = self._gap or self.account.second_table is not None or self._looks_odd(cells)
@@ -103,8 +119,8 @@ class TableReader:
             self._accept(record, cells)
 
     def _looks_odd(self, cells: Sequence[str]) -> bool:
-        """Cheap: a cell of a telling column begins like a word, or the row like a total."""
-        if cells[0][:1] in _TOTAL_INITIALS or cells[0] == self._first_name:
+        """Cheap: a cell of a telling column begins like a word, or the row like a total or a comment."""
+        if cells[0][:1] in _TELLING or cells[0] == self._first_name:
             return True
         # A loop, because a generator costs more than the test itself.
         for index in self._check:  # noqa: SIM110
@@ -172,6 +188,7 @@ class TableReader:
             lines.append(record.line)
         if len(record.raw) >= _LONG_ROW:
             self.account.repairs.setdefault("long_row", []).append(record.line)
+        self._has_marked_rows = self._has_marked_rows or record.raw.startswith(_COMMENT)
         self.account.accepted += 1
         self._writer.add(record.line, cells)
 

@@ -298,15 +298,21 @@ def _open_excel(path: Path, found: Container, options: SourceOptions, folder: Te
     layout = find_layout(records, options.header_rows, options.header_line)
     refuse_narrow(layout, records)
     written = _write(sheet.records(), layout, Path(folder.name))
-    return _general(path, (None, layout), written, (*found.notes, *sheet.notes, *layout.notes), folder)
+    source = _general(path, (None, layout), written, (*found.notes, *sheet.notes, *layout.notes), folder)
+    source.days_from_1904 = sheet.days_from_1904
+    return source
 
 
 def _open_json(
     path: Path, found: Container, options: SourceOptions, folder: TemporaryFolder, pulse: apart.Pulse | None
 ) -> Source:
-    seconds = apart.seconds_for(found.path)
+    encoding = encodings.detect(encodings.windows(found.path), options.encoding)
+    if encoding.is_plain and not scan(found.path).is_utf8:
+        encoding = _second_look(found.path)
+    text_path, notes = _as_utf8(found.path, encoding, Path(folder.name))
+    every, seconds = (*found.notes, *notes), apart.seconds_for(text_path)
     request = apart.Request(
-        path, found.path, "utf-8", found.notes, options, None, folder.name, apart.MEMORY_BYTES, seconds, "json_lines"
+        path, text_path, "utf-8", every, options, None, folder.name, apart.MEMORY_BYTES, seconds, "json_lines"
     )
     return _parsed(request, folder, pulse)
 

@@ -110,6 +110,7 @@ class Source:
         self.rejects = rejects
         self.skipped = skipped
         self.backing = backing
+        self.days_from_1904 = False  # a workbook whose plain numbers, where they are dates, count from that year on
         self._rows_in_file = rows_in_file
         self._file_hash = file_hash
         self._folder = folder

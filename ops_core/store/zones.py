@@ -17,7 +17,7 @@ def utc_of_wall(expression: str, rules: TimeRules, first_us: int, last_us: int) 
         return expression
     micros = "epoch_us(" + expression + ")"
     shifted = [(f"{end + offset:d}", f"greatest({micros} - ({offset:d}), {start:d})") for start, end, offset in ranges]
-    return "make_timestamp(" + _cases(micros, shifted) + ")"
+    return "CASE WHEN " + expression + " IS NOT NULL THEN make_timestamp(" + _cases(micros, shifted) + ") END"
 
 
 def local_day(expression: str, rules: TimeRules, first_us: int, last_us: int) -> str:

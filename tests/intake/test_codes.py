@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from ops_core import Workspace
@@ -53,3 +54,18 @@ def test_numbers_that_join_a_text_column_stand_as_people_write_them(tmp_path: Pa
         for name in order:
             load(workspace, tmp_path, name, codes[name])
         assert values(workspace) == ("text", {"101", "102", "2.5", "X102"})
+
+
+@pytest.mark.parametrize("written", ["Infinity", "-inf", "1e999"])
+def test_what_is_no_finite_number_is_no_number(written: str):
+    table = pd.DataFrame({"user_id": [f"u{n}" for n in range(42)], "code": ["1.5", "2.5"] * 20 + ["NaN", written]})
+    table = table.assign(event="view", occurred_at="2026-01-05 10:00:00")
+    with Workspace.memory() as workspace:
+        report = workspace.load(table)
+        assert [note.values["examples"] for note in report.notes if note.code == "column_stays_text"] == [[written]]
+        assert values(workspace) == ("text", {"1.5", "2.5", written})
+    with Workspace.memory() as workspace:
+        workspace.load(table.head(41))
+        assert workspace.properties("event")["type"].tolist() == ["number"]
+        with workspace.store.cursor() as cursor:
+            assert cursor.execute("SELECT sum(p1), count(p1) FROM events").fetchall() == [(80.0, 40)]

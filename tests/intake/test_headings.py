@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from ops_core import Workspace
 from ops_core.analyses import experiments
 from ops_core.intake import roles
+from ops_core.intake.instead import ALL
+from ops_core.intake.load import LoadOptions, would_go_for
+from ops_core.intake.source import open_source
 
 USERS = ["M001", "M002", "M001", "M003", "M002", "M001"]
 MOMENTS = [f"2026/3/{day} 10:2{day}" for day in range(1, 7)]
@@ -66,3 +71,22 @@ def test_an_arm_is_known_where_a_long_file_is_sorted_by_arm(kind: str):
         assert experiments.analyze(workspace, asked).arms[["arm", "n"]].to_numpy().tolist() == [
             ["control", 2_500], ["coupon", 2_500],
         ]  # fmt: skip
+
+
+def test_a_line_break_inside_a_heading_cell_costs_no_row(tmp_path: Path):
+    table = [["用户\nID", "行为\n名称", "时间", "金额"]]
+    table += [[f"u{row}", "pay", f"2026-03-{row:02d} 10:00:00", row] for row in range(1, 11)]
+    pd.DataFrame(table).to_excel(tmp_path / "broken.xlsx", header=False, index=False)
+    with open_source(tmp_path / "broken.xlsx") as source:
+        assert (source.columns, source.rows_in_file) == (("用户 ID", "行为 名称", "时间", "金额"), 10)
+    with Workspace.memory() as workspace:
+        report = workspace.load(tmp_path / "broken.xlsx")
+        assert (report.rows_read, report.rows_loaded) == (10, 10)
+
+
+def test_a_column_may_be_called_line():
+    table = pd.DataFrame({"user_id": ["a", "b"], "event": "view", "time": DAYS[:2], "line": ["2", "M1"]})
+    with Workspace.memory() as workspace:
+        assert workspace.load(table).rows_loaded == 2
+        assert workspace.properties("event")["name"].tolist() == ["line"]
+        assert would_go_for(workspace.store, table, LoadOptions(replace=ALL))["rows"].tolist() == [2]

@@ -144,6 +144,25 @@ def test_source_time_zone(workspace: Workspace):
     assert rows(workspace, "SELECT occurred_at::VARCHAR FROM events") == [("2026-07-01 00:00:00",)]
 
 
+def test_a_column_named_like_something_of_our_own_gets_another_name(workspace: Workspace):
+    def names(frame: pd.DataFrame, *of: str, **options: object) -> list[str]:
+        assert workspace.load(frame, **options).rows_loaded == len(frame)
+        return [name for name in workspace.properties("event")["name"] if name.rstrip("_") in of]
+
+    at = {"user_id": ["a", "b"], "time": ["2026-03-01 10:00:00", "2026-03-02 10:00:00"]}
+    orders = {"order_id": ["A1", "A2"], "amount": ["5", "7"], "n_lines": ["x", "y"], "order_id_": ["p", "q"]}
+    assert names(pd.DataFrame(at | orders), "n_lines", kind="orders") == ["n_lines", "n_lines_"]
+    events = {"event": ["pay", "pay"], "value_": ["x", "y"], "value": ["1", "2"]}
+    mapping = {"user_id": "user_id", "event": "event", "occurred_at": "time", "value": None}
+    # The column that is called so keeps its name, on whichever side of the other it stands.
+    assert names(pd.DataFrame(at | events), "value", kind="events", mapping=mapping) == ["value_", "value__"]
+    types = workspace.properties("event").set_index("name")["type"]
+    assert (types["value_"], types["value__"]) == ("text", "number")
+    said = {"评分": ["9", "10"], "score": ["low", "high"]}
+    assert names(pd.DataFrame(at | said), "score", kind="feedback") == ["score", "score_"]
+    assert workspace.properties("event").set_index("name")["type"]["score"] == "number"
+
+
 @pytest.mark.parametrize(
     ("frame", "options", "sentence"),
     [

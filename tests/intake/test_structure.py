@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ops_core import IntakeError
@@ -9,6 +11,7 @@ from ops_core.intake.dialect import read_all, sniff
 from ops_core.intake.encoding import detect
 from ops_core.intake.layout import find_layout, unique_names
 from ops_core.intake.shapes import is_total, profile, shape
+from ops_core.intake.source import open_source
 from ops_core.locale import translator
 
 ROWS = "".join(f"{n},name {n},2024-01-{n:02d},{n}.5\n" for n in range(1, 13))
@@ -115,6 +118,33 @@ def test_names_of_merged_headings():
     assert unique_names(("a", "a", "a_2", "", " b\n c "))[0] == ("a", "a_2_", "a_2", "column_4", "b c")
 
 
+def test_a_bill_begins_below_all_the_lines_about_the_account():
+    about = [
+        "微信支付账单明细",
+        "微信昵称：[张三]",
+        "起始时间：[2026-03-01] 终止时间：[2026-03-31]",
+        "导出类型：[全部]",
+    ]
+    about += ["导出时间：[2026-04-01 10:00:00]", "", "共8笔记录", "收入：0笔 0.00元", "支出：8笔 33.00元", "注："]
+    about += [f"{n}. 充值、提现等交易计入中性交易" for n in range(1, 13)] + ["", "----微信支付账单明细列表----"]
+    lines = [line + "," * 4 for line in about] + ["交易时间,交易类型,交易对方,金额(元),交易单号"]
+    lines += [f"2026-03-{n:02d} 10:00:00,商户消费,店{n % 3},¥{n}.50,42000{n}" for n in range(1, 9)]
+    found = layout_of("\n".join(lines) + "\n")
+    assert found.columns == ("交易时间", "交易类型", "交易对方", "金额(元)", "交易单号")
+    assert (found.first_line, len(found.skipped)) == (len(about) + 2, len(about) - 2)
+
+
+@pytest.mark.parametrize("short_first", [False, True])
+def test_rows_that_begin_like_comments_are_accounted_for(tmp_path: Path, short_first: bool):
+    rows = [f"#{1000 + n},pay,2026-03-{n:02d},{n}" for n in range(1, 9)]
+    rows.insert(0 if short_first else len(rows), "#1009,pay,2026-03-09")
+    (tmp_path / "rows.csv").write_text("\n".join(["user_id,event,time,n", *rows]) + "\n", encoding="utf-8")
+    with open_source(tmp_path / "rows.csv") as source:
+        assert (source.rows_in_file, source.rows_accepted) == (9, 8)
+        assert [reject.raw for reject in source.rejects] == ["#1009,pay,2026-03-09"]
+        assert "comments" not in {note.code for note in source.notes}
+
+
 def test_totals_are_recognised_in_many_languages():
     assert all(is_total([word, "12"]) for word in ("Total", "合计", "总计:", "Grand total", "Summe", "小 计"))
     assert not any(is_total([word, "12"]) for word in ("Totally", "Sumatra", "合计划", "Tom"))
@@ -132,10 +162,12 @@ def test_profile_tells_rows_from_headings():
     [
         ("日期,组别,曝光,点击,报名人数\n" + "2026-01-01,对照组,1,2,3\n2026-01-02,实验组,1,2,3\n" * 30, "gb18030"),
         ("序号,昵称\n1,小鹿\n2,阿萨\n3,豆豆\n", "gb18030"),
+        ("user_id,channel\nu0,微信\nu1,淘宝\nu2,微信\n", "gb18030"),
         ("門市,暱稱\n1,阿鹿\n2,豆豆\n", "big5"),
         ("회원,매체\n" + "1,틱톡\n2,쇼핑몰\n3,브랜드\n" * 4, "euc_kr"),
         ("会員番号,チャネル\n1,ウェブ\n2,アプリ\n", "shift_jis"),
         ("ФИО;СУММА\nИВАНОВ;10\nЩУКИН;20\n", "cp1251"),
+        ("Місто,Подія\nКиїв,їжа\nЛьвів,ґанок\nЄва,так\n", "cp1251"),
         ("Дата,Цена\n1,жёлтый\n2,хороший\n", "cp1251"),
         ("nom,prénom\nJosé,Élodie\nFrançois,Noël\n", "cp1252"),
     ],
