@@ -64,3 +64,9 @@ def workspace_of(
             as_of_us = int(pd.Timestamp(as_of).value // 1000)
         workspace.store.put_setting(cursor, "as_of_us", as_of_us)
     return workspace
+
+
+def rows(workspace: Workspace, query: str) -> list[tuple]:
+    """What the store holds, by a query of its own."""
+    with workspace.store.cursor() as cursor:
+        return cursor.execute(query).fetchall()

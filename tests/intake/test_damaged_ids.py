@@ -9,17 +9,13 @@ import pytest
 
 from ops_core import Workspace
 from ops_core.intake.source import open_source
+from tests.support import rows
 
 
 @pytest.fixture
 def workspace():
     with Workspace.memory() as made:
         yield made
-
-
-def rows(workspace: Workspace, query: str) -> list[tuple]:
-    with workspace.store.cursor() as cursor:
-        return cursor.execute(query).fetchall()
 
 
 def codes(report) -> set[str]:

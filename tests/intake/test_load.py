@@ -8,6 +8,7 @@ import pytest
 from ops_core import IntakeError, Workspace
 from ops_core.intake.load import LoadOptions
 from ops_core.locale import translator
+from tests.support import rows
 
 EVENTS = pd.DataFrame(
     [
@@ -28,11 +29,6 @@ EVENTS = pd.DataFrame(
 def workspace():
     with Workspace.memory() as made:
         yield made
-
-
-def rows(workspace: Workspace, query: str) -> list[tuple]:
-    with workspace.store.cursor() as cursor:
-        return cursor.execute(query).fetchall()
 
 
 def test_every_row_is_accounted_for(workspace: Workspace):
@@ -206,8 +202,8 @@ def test_a_large_file_that_repeats_a_large_one_adds_only_what_is_new(tmp_path):
         f"u{number % 999},view,{at.format(number // 3600 % 24, number // 60 % 60, number % 60)},{number}"
         for number in range(130_001)
     ]
-    for name, rows in (("first", lines[:-1]), ("second", lines)):
-        (tmp_path / f"{name}.csv").write_text("\n".join(["user_id,event,time,page", *rows]), encoding="utf-8")
+    for name, written in (("first", lines[:-1]), ("second", lines)):
+        (tmp_path / f"{name}.csv").write_text("\n".join(["user_id,event,time,page", *written]), encoding="utf-8")
     with Workspace.memory() as workspace:
         workspace.load(tmp_path / "first.csv")
         second = workspace.load(tmp_path / "second.csv")

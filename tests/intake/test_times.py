@@ -11,13 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ops_core import Workspace
+from tests.support import rows
 
 SHANGHAI = "Asia/Shanghai"
-
-
-def rows(workspace: Workspace, query: str) -> list[tuple]:
-    with workspace.store.cursor() as cursor:
-        return cursor.execute(query).fetchall()
 
 
 def instants(cells: list[str], zone: str = "UTC") -> dict[str, str | None]:
